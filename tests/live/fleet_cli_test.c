@@ -88,6 +88,7 @@ static void make_folder(void)
 /* ---- the rows ------------------------------------------------------------------------------- */
 
 #define F    "$M fleet verify "
+#define H    "$M fleet heads "
 #define GOOD F "--keys keys --heads heads one"
 
 static const struct {
@@ -160,6 +161,37 @@ static const struct {
      "not a verification key"},
     {"mkdir other; cp both/web2.key other/web1.key; " F "--keys other --heads h1 one", 1,
      "; wrong-key", ""},
+    /* lists of heads */
+    {H "--help", 0, "usage: miguard fleet heads ", ""},
+    {H, 2, "", "FOLDER is missing"},
+    {H "--sign k one", 2, "", "--sign needs --output"},
+    {H "--keys keys one | tail -n 1 | cut -d ' ' -f 1,2 | cmp - h1", 0, "", ""},
+    {H "--keys keys one", 0, " web1\n", ""},
+    {H "--keys both two", 1, " web1\n", "web2: chain "},
+    {H "--keys both two | grep -c web2", 1, "0\n", NULL},
+    {"$M key create --no-password site >/dev/null && $M key create --no-password else >/dev/null "
+     "&& " H "--keys keys --output list --sign site.key one",
+     0, "", ""},
+    {H "--keys keys --output list --sign site.key one", 3, "",
+     "exists; a list is never overwritten"},
+    {F "--keys keys --heads list --signed-by site.pub one", 0, "web1: intact: ", ""},
+    {F "--keys keys --heads list --signed-by else.pub --signed-by site.pub one", 0, "intact", ""},
+    {F "--keys keys --heads list --signed-by else.pub one", 1, "", "list: signed by another key"},
+    {F "--keys keys --signed-by site.pub one", 2, "", "--signed-by needs --heads"},
+    {F "--keys keys --heads h1 --signed-by site.pub one", 3, "", "h1.minisig: "},
+    {"cp list forged; cp list.minisig forged.minisig; sed -i 's/ [0-9]*:/ 1:/' forged; " F
+     "--keys keys --heads forged --signed-by site.pub one",
+     1, "", "forged: "},
+    /* what was looked at is what is used: a pipe gives it once */
+    {"mkfifo pipe && cp list.minisig pipe.minisig && { cat list >pipe & } && " F
+     "--keys keys --heads pipe --signed-by site.pub one",
+     0, "web1: intact: ", ""},
+    {"command -v minisign >/dev/null || exit 0; minisign -Vm list -p site.pub", 0, NULL, ""},
+    /* web1 writes its past anew, with a key that it still has: the list from before shows it */
+    {"cp -r one anew; sed -n 1,9p one/web1/audit.log >anew/web1/audit.log; " H
+     "--keys keys --heads list --signed-by site.pub anew",
+     1, "", "web1: chain "},
+    {H "--keys keys anew", 0, " 9:", ""},
     /* JSON */
     {"! command -v jq >/dev/null || " F
      "--keys both --heads heads --json two | jq -e '.verdict == \"alarm\" and .hosts == 2 and "

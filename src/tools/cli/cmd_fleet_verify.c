@@ -6,40 +6,28 @@
  * As with `audit verify`, exit status 0 needs proof: a key for each chain, and a head that came
  * another way. What is neither wrong nor proved is CLI_UNABLE.
  */
-#include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "base/alloc.h"
 #include "base/clock.h"
-#include "tools/cli/audit_verification.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/findings.h"
+#include "tools/cli/fleet_inputs.h"
 #include "tools/review/export_text.h"
 #include "tools/review/fleet.h"
 #include "tools/review/query_time.h"
 
 struct request {
-    struct word_list places, heads;
-    const char *keys, *silent, *clock, *at;
+    struct fleet_inputs inputs;
+    const char *silent, *clock, *at;
     bool folders, partial, findings, strict, json;
-    struct fleet_key *key_list;
-    size_t key_count;
-    struct fleet_request fleet;
-    int64_t started, shown; /* milliseconds; shown 0: no progress line is on the terminal */
 };
 
 static const struct option_row options[] = {
-    TEXT("--keys", "FOLDER", struct request, keys,
-         "the verification keys, one in each file; HOST.key is expected to be the host's"),
-    LIST(
-        "--heads", "FILE", struct request, heads,
-        "heads that came another way: what the syslog or journal sink sent elsewhere, or a list of "
-        "CHAIN SEQ:HASH; a folder stands for its files"),
+    FLEET_KEYS(struct request, inputs),
+    FLEET_HEADS(struct request, inputs),
+    FLEET_SIGNED_BY(struct request, inputs),
     FLAG("--folders", struct request, folders,
          "the folder right below FOLDER is the host that sent what lies in it: records of others "
          "there are an alarm"),
@@ -75,7 +63,7 @@ static bool read_duration(const char *text, int64_t *ret_duration)
 
 static int read_times(const struct command_line *line, struct request *request)
 {
-    struct fleet_request *fleet = &request->fleet;
+    struct fleet_request *fleet = &request->inputs.fleet;
     int64_t last;
 
     fleet->now = clock_wall() * INT64_C(1000000000);
@@ -93,61 +81,6 @@ static int read_times(const struct command_line *line, struct request *request)
                            request->at);
     }
     return CLI_YES;
-}
-
-/* "web1.key" stands for the host web1. */
-static char *host_of_key(const char *name)
-{
-    size_t length = strlen(name);
-    char *host = base_copy_text(name);
-
-    if (host != NULL && length > 4 && strcmp(host + length - 4, ".key") == 0) {
-        host[length - 4] = '\0';
-    }
-    return host;
-}
-
-static int add_key(const struct command_line *line, struct request *request, const char *name)
-{
-    struct fleet_key *list = base_resize(request->key_list, request->key_count + 1, sizeof(*list));
-    struct text path = TEXT_EMPTY;
-
-    request->key_list = list != NULL ? list : request->key_list;
-    text_format(&path, "%s/%s", request->keys, name);
-    char *host = host_of_key(name);
-    if (list == NULL || path.failed || host == NULL) {
-        base_free(host);
-        text_release(&path);
-        return complain(CLI_UNABLE, "out of memory");
-    }
-    list[request->key_count] = (struct fleet_key){.name = host};
-    int status = verification_load_key(line, path.data, &list[request->key_count++].key);
-    text_release(&path);
-    return status;
-}
-
-/* Every file of the folder must be a key: a damaged one must not pass for one that was not given.
- */
-static int read_keys(const struct command_line *line, struct request *request)
-{
-    int status = CLI_YES;
-
-    if (request->keys == NULL) {
-        return CLI_YES;
-    }
-    DIR *folder = opendir(request->keys);
-    if (folder == NULL) {
-        return complain(CLI_UNABLE, "%s: %s", request->keys, strerror(errno));
-    }
-    for (struct dirent *entry; status == CLI_YES && (entry = readdir(folder)) != NULL;) {
-        if (entry->d_name[0] != '.') {
-            status = add_key(line, request, entry->d_name);
-        }
-    }
-    closedir(folder);
-    request->fleet.keys = request->key_list;
-    request->fleet.key_count = request->key_count;
-    return status;
 }
 
 /* ---- as text -------------------------------------------------------------------------------- */
@@ -302,7 +235,7 @@ static bool print_text(const struct request *request, const struct fleet_report 
 
     for (size_t i = 0; i < report->row_count && good; i++) {
         const struct verify_report *row = &report->rows[i].report;
-        print_row(&report->rows[i], request->fleet.now);
+        print_row(&report->rows[i], request->inputs.fleet.now);
         for (size_t j = 0; j < row->finding_count && request->findings && good; j++) {
             fputs("  ", stdout);
             good = print_finding(stdout, &row->findings[j]);
@@ -452,48 +385,18 @@ static int answer(const struct request *request, const struct fleet_report *repo
     return printed ? status : complain(CLI_UNABLE, "out of memory");
 }
 
-/* Called by fleet_verify(). True: go on. */
-static bool progress(void *context, uint64_t done, uint64_t total)
-{
-    struct request *request = context;
-    int64_t now = clock_now_ms();
-
-    if (now - request->started < 1000 || now - request->shown < 200 || total == 0 ||
-        !isatty(STDERR_FILENO)) {
-        return true;
-    }
-    request->shown = now;
-    fprintf(stderr, "\r\033[Kverifying: %3.0f %%", 100.0 * (double)done / (double)total);
-    return true;
-}
-
 static int verify_given(const struct command_line *line, struct request *request)
 {
-    struct fleet_request *fleet = &request->fleet;
-    struct miguard_error error = {0};
     struct fleet_report report;
     int status = read_times(line, request);
 
-    status = status == CLI_YES ? read_keys(line, request) : status;
-    if (status != CLI_YES) {
-        return status;
+    request->inputs.fleet.by_folder = request->folders;
+    request->inputs.fleet.partial = request->partial;
+    status = status == CLI_YES ? fleet_inputs_verify(line, &request->inputs, &report) : status;
+    if (status == CLI_YES) {
+        status = answer(request, &report);
+        fleet_release(&report);
     }
-    fleet->places = request->places.items;
-    fleet->place_count = request->places.count;
-    fleet->heads = request->heads.items;
-    fleet->head_count = request->heads.count;
-    fleet->by_folder = request->folders;
-    fleet->partial = request->partial;
-    fleet->progress = progress;
-    fleet->context = request;
-    request->started = clock_now_ms();
-    enum miguard_status verified = fleet_verify(fleet, &report, &error);
-    fputs(request->shown != 0 ? "\r\033[K" : "", stderr);
-    if (verified != MIGUARD_OK) {
-        return complain_error(CLI_UNABLE, "miguard fleet verify", &error);
-    }
-    status = answer(request, &report);
-    fleet_release(&report);
     return status;
 }
 
@@ -503,16 +406,9 @@ static int run_verify(const struct command_line *line)
     int status = CLI_YES;
 
     if (command_parse(line, &request, &status)) {
-        status = request.places.count > 0 ? verify_given(line, &request)
-                                          : wrong_usage(line, "FOLDER is missing");
+        status = verify_given(line, &request);
     }
-    for (size_t i = 0; i < request.key_count; i++) {
-        chain_key_wipe(&request.key_list[i].key);
-        base_free((void *)(uintptr_t)request.key_list[i].name);
-    }
-    base_free(request.key_list);
-    word_list_release(&request.places);
-    word_list_release(&request.heads);
+    fleet_inputs_release(&request.inputs);
     return status;
 }
 
@@ -528,7 +424,7 @@ COMMAND(fleet, verify) = {
     .exits = "Exit status: 0 every chain is intact and proved up to a head; 1 something is missing "
              "or wrong, or a host is silent, set back or has a wrong clock; 2 wrong usage; 3 not "
              "proved, or it could not be done.",
-    .operand = OPERANDS("FOLDER...", struct request, places),
+    .operand = OPERANDS("FOLDER...", struct request, inputs.places),
     OPTIONS(options),
     .run = run_verify,
 };
