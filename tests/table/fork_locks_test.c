@@ -351,7 +351,11 @@ static void *one_round(void *unused)
     is_watched = true;
     round_of_library(false);
     round_of_host();
-    drop_in_vain();
+    /* It waits two seconds for threads of the host that block its signal. Who has been stopped, and
+     * so forked beside, has no place in it to come to. */
+    if (!atomic_load(&stopped)) {
+        drop_in_vain();
+    }
     round_of_library(true);
     is_watched = false;
     return unused;
