@@ -4,7 +4,8 @@
 # most if that is set, and adds up what they say:
 # Check's "NN%: Checks: N, Failures: N, Errors: N" or a line "N passed, N failed[, N skipped]".
 # A program that fails without such a line counts as one failure. Each line ends with the seconds that
-# the program took. Exits 1 when anything failed.
+# the program took. Behind many programs there is a table of those that took longest, with their seconds of
+# processors: a large difference is a wait. Exits 1 when anything failed.
 #
 # As root the tests see an empty /var/log and no policy in /etc/miguard (a mount namespace of their
 # own): a test that starts the guard with its defaults leaves nothing in this machine's log, and what
@@ -16,6 +17,7 @@ export OUT LIMIT
 [ -z "$RUNNER" ] || export RUNNER # tests ask whether there is one
 log=$OUT/tests/log
 totals=$log/totals
+slowest=$log/slowest
 
 run_one() { # program
     name=$(basename "$1")
@@ -26,7 +28,15 @@ run_one() { # program
     *) ${LIMIT:+timeout "$LIMIT"} $RUNNER "$1" >"$output" 2>&1 ;;
     esac
     status=$?
-    said=$(awk -v name="$name" -v status="$status" -v seconds=$(($(date +%s) - began)) '
+    took=$(($(date +%s) - began))
+    # The second line is of what this shell has waited for: "1m2.5s 0m0.1s".
+    times >"$output.times"
+    awk -v name="$name" -v took="$took" 'NR == 2 {
+        gsub(/s/, ""); split($1, user, "m"); split($2, kernel, "m")
+        print took, int((user[1] + kernel[1]) * 60 + user[2] + kernel[2] + 0.5), name }' \
+        "$output.times" >>"$slowest"
+    rm -f "$output.times"
+    said=$(awk -v name="$name" -v status="$status" -v seconds="$took" '
         /%: Checks: [0-9]+, Failures: [0-9]+, Errors: [0-9]+/ {
             gsub(",", ""); bad = $5 + $7; passed += $3 - bad; failed += bad; seen = 1
         }
@@ -65,7 +75,12 @@ fi
 
 mkdir -p "$log"
 : >"$totals"
+: >"$slowest"
 printf '%s\n' "$@" | xargs -P "$JOBS" -n 1 sh "$0" --one
 
+if [ $# -gt 20 ]; then
+    echo "longest:  seconds  of processors"
+    sort -rn "$slowest" | head -n 15 | awk '{ printf "  %14d %14d  %s\n", $1, $2, $3 }'
+fi
 awk '{p += $1; f += $2; s += $3}
      END {printf "%d passed, %d failed%s\n", p, f, s ? ", " s " skipped" : ""; exit f > 0}' "$totals"
