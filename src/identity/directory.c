@@ -34,13 +34,14 @@
 enum {
     /* FIRST_BUFFER, in bytes, holds nearly every entry, FIRST_GROUPS nearly every list.
      * INTERRUPTIONS: how often EINTR is tried again. MOST_BEHIND: threads that may be left behind
-     * at a time. MILLION: nanoseconds of a millisecond. */
+     * at a time. MILLION, BILLION: nanoseconds of a millisecond and a second. */
     FIRST_BUFFER = 2048,
     FIRST_GROUPS = 256,
     INTERRUPTIONS = 16,
     MOST_BEHIND = 16,
     STACK_SIZE = 1024 * 1024, /* a module may bring a whole client library */
     MILLION = 1000000,
+    BILLION = 1000000000,
 };
 
 /* ---- one question -------------------------------------------------------------------------------
@@ -328,18 +329,21 @@ static int start_asking(struct asking *asking)
     return error;
 }
 
-/* Waits until the answer is there or the time is over. A wake-up without a cause only repeats the
- * loop. */
-static bool is_answered(struct asking *asking, int64_t end)
+/* Waits until the answer is there or what is left of the time is over, of which it takes what it
+ * waits. A wake-up without a cause only repeats the loop. */
+static bool is_answered(struct asking *asking, int64_t *left)
 {
+    const int64_t end = clock_now_ns() + *left;
+
     while (atomic_load(&asking->turn) == ASKED) {
-        int64_t left = end - clock_now_ms();
-        if (left <= 0) {
+        *left = end - clock_now_ns();
+        if (*left <= 0) {
             return false;
         }
-        const struct timespec time = {left / 1000, left % 1000 * MILLION};
+        const struct timespec time = {*left / BILLION, *left % BILLION};
         (void)syscall(SYS_futex, &asking->turn, FUTEX_WAIT_PRIVATE, ASKED, &time, NULL, 0);
     }
+    *left = end - clock_now_ns();
     return true;
 }
 
@@ -452,7 +456,7 @@ static void ask_in_time(struct directory_asker *asker, struct question *question
     if (question->result != DIRECTORY_FOUND) {
         return;
     }
-    if (is_answered(asker->asking, asker->end)) {
+    if (is_answered(asker->asking, &asker->left)) {
         hand_over(question, &asker->asking->question);
     } else {
         asker->late = true;
@@ -477,7 +481,7 @@ static void put_question(struct directory_asker *asker, struct question *questio
 void directory_begin(struct directory_asker *asker, int wait)
 {
     *asker = (struct directory_asker){.forever = wait == DIRECTORY_FOREVER,
-                                      .end = clock_now_ms() + wait};
+                                      .left = (int64_t)wait * MILLION};
 }
 
 /* One that is late is not waited for. */

@@ -52,16 +52,16 @@ struct directory_entry {
 enum { DIRECTORY_FOREVER = -1 };
 
 /*
- * Who has several questions: one thread asks them, and there is one time for all of them. The
- * thread starts with the first question. After one that is not answered in time all others have
- * the same result, and are not asked. An asker belongs to one thread; directory_end() must be
- * called, and ends the thread.
+ * Who has several questions: one thread asks them, and all answers together may take the one time,
+ * in which what the caller does in between does not count. The thread starts with the first
+ * question. After one that is not answered in time all others have the same result, and are not
+ * asked. An asker belongs to one thread; directory_end() must be called, and ends the thread.
  */
 struct directory_asker {
     bool forever;          /* no thread: DIRECTORY_FOREVER */
     bool late;             /* a question was not answered in time */
     bool was_alone;        /* the process had one thread when the asker's was started */
-    int64_t end;           /* of the time, as clock_now_ms() */
+    int64_t left;          /* of the time, nanoseconds */
     struct asking *asking; /* its thread, or NULL */
 };
 

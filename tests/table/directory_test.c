@@ -853,6 +853,35 @@ static bool numbers_of_the_slow(void *unused)
     return !wrong;
 }
 
+/* The time of an asker is that of its answers, and one time for all of them. */
+static bool answers_share_one_time(void *unused)
+{
+    enum { TIME_MS = 30000 };
+    struct directory_asker asker;
+    struct directory_entry entry = {0};
+    (void)unused;
+
+    directory_begin(&asker, TIME_MS);
+    for (int i = 0; i < 4; i++) {
+        atomic_fetch_add(&ahead_seconds, TIME_MS / 1000); /* the caller was busy */
+        MUST(directory_ask_id(&asker, DIRECTORY_USER, 80001, &entry) == DIRECTORY_FOUND);
+        directory_release(&entry);
+    }
+    directory_end(&asker);
+    directory_begin(&asker, 1000);
+    behave(0, NSS_STATUS_SUCCESS, 400);
+    begin_counting();
+    unsigned found = 0;
+    for (int i = 0; i < 10; i++) {
+        found += directory_ask_id(&asker, DIRECTORY_USER, 80001, &entry) == DIRECTORY_FOUND;
+        MUST(entry.error == 0 || entry.error == ETIMEDOUT);
+        directory_release(&entry);
+    }
+    directory_end(&asker);
+    MUST(found <= 2 && count_questions("") == found + 1);
+    return !wrong;
+}
+
 /* ---- a provider's call ---------------------------------------------------------------------- */
 
 static struct stub_host *host;
@@ -1281,6 +1310,7 @@ int main(void)
     check("a policy of thousands of numbers", one_thread_asks_all, NULL);
     check("the same, and a directory that never answers", numbers_of_the_silent, NULL);
     check("the same, and a slow directory", numbers_of_the_slow, NULL);
+    check("one time for all answers", answers_share_one_time, NULL);
     check("names in records, one thread", names_are_written, &one);
     check("names in records, two threads", names_are_written, &two);
     check("names that change, one thread", names_grow_old, &one);
