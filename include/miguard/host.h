@@ -82,6 +82,8 @@ struct miguard_host_options {
  *   post their result. PostIndication does not wait: a client that has 4,096 indications to fetch
  *   is ended with MI_RESULT_SERVER_LIMITS_EXCEEDED. Delivery is by pull; to push is
  *   MI_RESULT_NOT_SUPPORTED.
+ * - A lifecycle context is given to a provider in its Load, and ends after its Unload. What it
+ * posts goes to subscriptions to CIM_InstIndication and the classes that derive from it, likewise.
  * - Cancel calls the function that the provider registered. If it registered none and has returned,
  *   the operation ends at once with MI_RESULT_FAILED; later posts are dropped.
  * - The time-out option ends an operation with MI_RESULT_FAILED after cancelling it, also while its

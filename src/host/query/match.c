@@ -348,3 +348,23 @@ MI_Result wql_match(const struct wql *query, const MI_Instance *instance, bool *
     *ret_match = answer == ANSWER_YES;
     return answer == ANSWER_ERROR ? MI_RESULT_INVALID_QUERY : MI_RESULT_OK;
 }
+
+static const char *isa_class(const struct condition *condition, const char *property)
+{
+    bool is_isa = condition->kind == CONDITION_ISA;
+
+    return is_isa && decl_name_equal(condition->left.text, property) ? condition->right.text : NULL;
+}
+
+const char *wql_isa(const struct wql *query, const char *property)
+{
+    const struct condition *where = query->where;
+    const char *name = where == NULL ? NULL : isa_class(where, property);
+    bool is_and = where != NULL && where->kind == CONDITION_AND;
+
+    for (const struct condition *at = is_and ? where->below : NULL; at != NULL && name == NULL;
+         at = at->next) {
+        name = isa_class(at, property);
+    }
+    return name;
+}

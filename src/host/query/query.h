@@ -59,6 +59,10 @@ MI_Result wql_check(const struct wql *query, const MI_ClassDecl *decl);
  * decided; *ret_match is false then. The class behind FROM is not compared. */
 MI_Result wql_match(const struct wql *query, const MI_Instance *instance, bool *ret_match);
 
+/* (match.c) The class that every match holds in this property, by ISA alone or as one part of an
+ * AND; NULL when the query does not say one. Valid as long as the query. */
+const char *wql_isa(const struct wql *query, const char *property);
+
 /* (like.c) Whether text is like pattern, without regard to case of ASCII letters: % stands for any
  * characters, _ for one, [a-c] for one of a set, [^a-c] for one that is not in it. A set without an
  * end matches nothing. */

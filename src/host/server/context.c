@@ -59,6 +59,7 @@ static bool grow(void)
     for (size_t i = 0; i < PER_CHUNK; i++) {
         /* Once and never again: the inline functions of MI.h read ft without checking the state. */
         chunk[i].base.ft = &context_ft.known;
+        chunk[i].lifecycle.ft = &lifecycle_ft;
         pthread_mutex_init(&chunk[i].lock, NULL);
         clock_cond_init(&chunk[i].changed);
     }
@@ -264,8 +265,8 @@ MI_Result context_finish(struct context *context, MI_Result result, char *messag
         operation_step_done(context->operation, context, result, message, details);
         return MI_RESULT_OK;
     }
-    if (context->kind == CONTEXT_INDICATIONS) {
-        indication_over(context->provider, result, message);
+    if (context->kind == CONTEXT_INDICATIONS || context->kind == CONTEXT_LIFECYCLE) {
+        indication_over(context, result, message);
     }
     base_free(message);
     instance_delete(details);

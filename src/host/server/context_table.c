@@ -318,19 +318,6 @@ static MI_Result get_locale(const MI_Context *address, MI_LocaleType type, MI_Ch
 
 /* ---- slots without a service -------------------------------------------------------------- */
 
-/* The slot that version 2 of the API added at the end; it must be there for modules that were built
- * with it. */
-static MI_Result get_lifecycle_indication_context(const MI_Context *context,
-                                                  MI_LifecycleIndicationContext **lifecycle)
-{
-    ENTRY_UNCANCELLED;
-    if (lifecycle == NULL) {
-        return MI_RESULT_INVALID_PARAMETER;
-    }
-    *lifecycle = NULL;
-    return is_alive(context) ? MI_RESULT_NOT_SUPPORTED : MI_RESULT_INVALID_PARAMETER;
-}
-
 /* What a module of a later minor version may find behind the last slot that is known here. */
 static MI_Result later_slot(const MI_Context *context)
 {
@@ -341,39 +328,38 @@ static MI_Result later_slot(const MI_Context *context)
 #define LATER_2 later_slot, later_slot
 #define LATER_8 LATER_2, LATER_2, LATER_2, LATER_2
 
-const struct context_table context_ft = {
-    .known =
-        {
-            .PostResult = context_post_result,
-            .PostInstance = context_post_instance,
-            .PostIndication = indication_post,
-            .ConstructInstance = construct_instance,
-            .ConstructParameters = construct_parameters,
-            .NewInstance = new_instance,
-            .NewDynamicInstance = new_dynamic_instance,
-            .NewParameters = new_parameters,
-            .Canceled = canceled,
-            .GetLocale = get_locale,
-            .RegisterCancel = context_register_cancel,
-            .RequestUnload = request_unload,
-            .RefuseUnload = refuse_unload,
-            .GetLocalSession = context_get_local_session,
-            .SetStringOption = set_string_option,
-            .GetStringOption = get_string_option,
-            .GetNumberOption = get_number_option,
-            .GetCustomOption = get_custom_option,
-            .GetCustomOptionCount = get_custom_option_count,
-            .GetCustomOptionAt = get_custom_option_at,
-            .WriteMessage = context_write_message,
-            .WriteProgress = context_write_progress,
-            .WriteStreamParameter = stream_write,
-            .WriteCimError = context_write_cim_error,
-            .PromptUser = context_prompt_user,
-            .ShouldProcess = context_should_process,
-            .ShouldContinue = context_should_continue,
-            .PostError = context_post_error,
-            .PostCimError = context_post_cim_error,
-            .WriteError = context_write_error,
-            .GetLifecycleIndicationContext = get_lifecycle_indication_context,
-        },
-    .later = {LATER_8, LATER_8, LATER_8, LATER_8}};
+const struct context_table context_ft = {.known =
+                                             {
+                                                 .PostResult = context_post_result,
+                                                 .PostInstance = context_post_instance,
+                                                 .PostIndication = indication_post,
+                                                 .ConstructInstance = construct_instance,
+                                                 .ConstructParameters = construct_parameters,
+                                                 .NewInstance = new_instance,
+                                                 .NewDynamicInstance = new_dynamic_instance,
+                                                 .NewParameters = new_parameters,
+                                                 .Canceled = canceled,
+                                                 .GetLocale = get_locale,
+                                                 .RegisterCancel = context_register_cancel,
+                                                 .RequestUnload = request_unload,
+                                                 .RefuseUnload = refuse_unload,
+                                                 .GetLocalSession = context_get_local_session,
+                                                 .SetStringOption = set_string_option,
+                                                 .GetStringOption = get_string_option,
+                                                 .GetNumberOption = get_number_option,
+                                                 .GetCustomOption = get_custom_option,
+                                                 .GetCustomOptionCount = get_custom_option_count,
+                                                 .GetCustomOptionAt = get_custom_option_at,
+                                                 .WriteMessage = context_write_message,
+                                                 .WriteProgress = context_write_progress,
+                                                 .WriteStreamParameter = stream_write,
+                                                 .WriteCimError = context_write_cim_error,
+                                                 .PromptUser = context_prompt_user,
+                                                 .ShouldProcess = context_should_process,
+                                                 .ShouldContinue = context_should_continue,
+                                                 .PostError = context_post_error,
+                                                 .PostCimError = context_post_cim_error,
+                                                 .WriteError = context_write_error,
+                                                 .GetLifecycleIndicationContext = lifecycle_get,
+                                             },
+                                         .later = {LATER_8, LATER_8, LATER_8, LATER_8}};

@@ -235,7 +235,7 @@ static void quiesce(struct miguard_host *host)
     struct timespec deadline = clock_after_ms(host->options.load_timeout_ms);
 
     pthread_mutex_lock(&host->lock);
-    while (host->references > 0) {
+    while (host->references > host->standing_references) {
         if (pthread_cond_timedwait(&host->changed, &host->lock, &deadline) != ETIMEDOUT) {
             continue;
         }

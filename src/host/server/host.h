@@ -56,6 +56,17 @@ enum provider_state {
     PROVIDER_GONE,      /* unloaded */
 };
 
+/* What a provider reports changes of its instances with (lifecycle.c). Under subscription_lock. */
+struct lifecycle {
+    struct context *context; /* pinned; NULL until Load asks for it */
+    /* Unions of MI_LIFECYCLE_INDICATION_... */
+    MI_Uint32 supported; /* as the provider set it */
+    MI_Uint32 reported;  /* as the callback was called last */
+    bool reporting;      /* the callback runs */
+    MI_LifecycleIndicationCallback callback;
+    void *callback_data;
+};
+
 /* One function table of a module: that of a class, or the dynamic one. Lives as long as its
  * module. */
 struct provider {
@@ -79,6 +90,7 @@ struct provider {
     unsigned subscribers; /* that have enabled them */
     pthread_mutex_t subscription_lock;
     struct subscription *subscriptions;
+    struct lifecycle lifecycle;
     struct provider *loaded_before; /* the host's list, last loaded first */
 };
 
@@ -180,6 +192,8 @@ struct miguard_host {
     bool idle_running, idle_ending;
     struct session *sessions; /* of clients */
     uint64_t references;      /* sessions, and contexts without an operation */
+    /* Of them, lifecycle contexts: only the Unload of their provider ends them. */
+    uint64_t standing_references;
     /* miguard_host_free() has begun to unload: no provider is loaded any more. */
     bool unloading;
     /* For miguard_host_provider_calls(). */
@@ -232,6 +246,7 @@ enum context_kind {
     CONTEXT_PROVIDER_UNLOAD,
     CONTEXT_SUBSCRIPTION, /* Subscribe, Unsubscribe, DisableIndications */
     CONTEXT_INDICATIONS,  /* EnableIndications, until they are disabled */
+    CONTEXT_LIFECYCLE,    /* from Load until Unload; the provider has `lifecycle` only */
 };
 
 /*
@@ -241,6 +256,9 @@ enum context_kind {
  */
 struct context {
     MI_Context base; /* first: what the provider sees */
+    /* What it sees of CONTEXT_LIFECYCLE. Not in the place of base: memory is used again, and a late
+     * call must find the table that it was made for. */
+    MI_LifecycleIndicationContext lifecycle;
     _Atomic uint32_t state;
     pthread_mutex_t lock; /* for session and outcome; made once with the memory */
     /* The final result of a Load or Unload has come. */
@@ -468,14 +486,15 @@ struct request {
     MI_Boolean keys_only;
     char *result_class, *role, *result_role; /* of associators and references; may be NULL */
     char *bookmark;                          /* of a subscription; NULL without */
-    MI_Instance *instance;                   /* laid out as the provider expects it */
-    MI_Instance *parameters;                 /* the same */
-    MI_PropertySet *set;                     /* owned */
-    bool pass_set;                           /* it is passed to the provider */
-    bool project;                            /* results are reduced to it and the keys */
-    struct wql *query;                       /* owned; results that it does not match are dropped */
-    MI_Filter filter;                        /* made of it, for providers */
-    bool match; /* enumerates, and keeps the results with the keys of instance */
+    MI_Uint32 lifecycle_types; /* of a subscription to lifecycle indications; else 0 */
+    MI_Instance *instance;     /* laid out as the provider expects it */
+    MI_Instance *parameters;   /* the same */
+    MI_PropertySet *set;       /* owned */
+    bool pass_set;             /* it is passed to the provider */
+    bool project;              /* results are reduced to it and the keys */
+    struct wql *query;         /* owned; results that it does not match are dropped */
+    MI_Filter filter;          /* made of it, for providers */
+    bool match;                /* enumerates, and keeps the results with the keys of instance */
     /* A result was kept; with match, further ones are dropped. */
     bool matched;
     struct step *steps; /* &first, or owned */
@@ -521,6 +540,10 @@ MI_Result plan_find_class(struct miguard_host *host, const char *name_space, con
 /* One step for each class that is the requested one or, unless the flags say shallow, derives from
  * it. */
 MI_Result plan_enumerate(struct miguard_host *host, MI_Uint32 flags, struct request *request);
+
+/* One step for each provider that may report changes of instances of the class source, or of every
+ * class for NULL. */
+MI_Result plan_lifecycle(struct miguard_host *host, const char *source, struct request *request);
 
 /* (plan_query.c) As plan_enumerate(), for the class behind FROM, after the query was read and
  * compared with that class. For a subscription that must be a class of indications, and its
@@ -591,8 +614,36 @@ void indication_end(struct operation *operation);
 MI_Result indication_post(MI_Context *address, const MI_Instance *indication, MI_Uint32 id_count,
                           const MI_Char *bookmark);
 
-/* The context of EnableIndications has ended: so do the subscriptions of the class. */
-void indication_over(struct provider *provider, MI_Result result, const char *message);
+/* Gives a copy to each subscription of the provider whose query it matches: to those of its own
+ * indications with types 0, else to those of one of these types of lifecycle indications. */
+void indication_give(struct provider *provider, MI_Uint32 types, const MI_Instance *indication,
+                     const char *bookmark);
+
+/* The types of lifecycle indications that subscriptions want. The caller holds subscription_lock.
+ */
+MI_Uint32 indication_wanted_types(const struct provider *provider);
+
+/* The context of EnableIndications, or the lifecycle context, has ended: so do its
+ * subscriptions. */
+void indication_over(const struct context *context, MI_Result result, const char *message);
+
+/* ---- lifecycle indications (lifecycle.c) ------------------------------------------------- */
+
+extern const MI_LifecycleIndicationContextFT lifecycle_ft;
+
+/* GetLifecycleIndicationContext: the same one for each call within one Load. NOT_SUPPORTED
+ * elsewhere, SERVER_LIMITS_EXCEEDED. */
+MI_Result lifecycle_get(const MI_Context *address, MI_LifecycleIndicationContext **lifecycle);
+
+/* After Unload, or a Load that failed. */
+void lifecycle_end(struct provider *provider);
+
+/* Whether the provider reports changes of one of these types. */
+bool lifecycle_offers(struct provider *provider, MI_Uint32 types);
+
+/* Calls the provider's callback if what clients want has changed. The caller has entered the
+ * provider, and holds no lock. */
+void lifecycle_report(struct provider *provider);
 
 /* ---- operations (operation.c) ------------------------------------------------------------ */
 

@@ -26,7 +26,8 @@ struct subscription {
     struct subscription *next;   /* the provider's list, under its lock */
     struct operation *operation; /* takes it from the list before it ends */
     MI_Uint64 id;
-    void *self; /* what Subscribe stored */
+    void *self;      /* what Subscribe stored */
+    MI_Uint32 types; /* of lifecycle indications; 0: the class's own */
     bool listed, enabled, accepted;
 };
 
@@ -247,6 +248,19 @@ static MI_Result subscribe(struct step *step, struct operation *operation)
     return result;
 }
 
+/* To changes of the class's instances; NOT_SUPPORTED if the provider reports none that are wanted.
+ * In the list first: a provider that ends its reports meanwhile ends the subscription. */
+static MI_Result subscribe_lifecycle(const struct step *step, const struct request *request)
+{
+    step->subscription->types = request->lifecycle_types;
+    list_subscription(step->provider, step->subscription);
+    if (!lifecycle_offers(step->provider, request->lifecycle_types)) {
+        return MI_RESULT_NOT_SUPPORTED;
+    }
+    lifecycle_report(step->provider);
+    return MI_RESULT_OK;
+}
+
 static MI_Result begin(struct operation *operation, struct step *step)
 {
     MI_Result result = provider_enter(step->provider);
@@ -261,24 +275,13 @@ static MI_Result begin(struct operation *operation, struct step *step)
     step->subscription->operation = operation;
     step->subscription->id = atomic_fetch_add(&last_id, 1) + 1;
     atomic_fetch_add_explicit(&operation->host->provider_calls, 1, memory_order_relaxed);
-    return subscribe(step, operation);
+    return operation->request.lifecycle_types != 0 ? subscribe_lifecycle(step, &operation->request)
+                                                   : subscribe(step, operation);
 }
 
 static void restore_depth(const unsigned *outside)
 {
     dispatch_enter(*outside);
-}
-
-void indication_begin(struct operation *operation, struct step *step)
-{
-    unsigned outside ON_LEAVING(restore_depth) = dispatch_enter(operation->depth + 1);
-    MI_Result result = begin(operation, step);
-
-    if (result != MI_RESULT_OK) {
-        pthread_mutex_lock(&operation->lock);
-        operation_finish(operation, result, NULL, NULL);
-        pthread_mutex_unlock(&operation->lock);
-    }
 }
 
 /* Its memory goes with it, also where the provider ends the thread. */
@@ -295,6 +298,9 @@ static void end(struct operation *operation, struct step *step)
     if (subscription->listed) {
         unlist_subscription(provider, subscription);
     }
+    if (subscription->types != 0) {
+        lifecycle_report(provider);
+    }
     if (subscription->accepted && provider->ft->Unsubscribe != NULL) {
         (void)confirm(UNSUBSCRIBE, step, &operation->request);
     }
@@ -303,6 +309,36 @@ static void end(struct operation *operation, struct step *step)
     }
     step->subscription = NULL;
     provider_leave(provider);
+}
+
+/* Which providers report changes is known after their Load: those that do not are left out. Where
+ * none does, the client would wait for nothing. */
+static MI_Result leave_out(struct operation *operation, struct step *step)
+{
+    const struct request *request = &operation->request;
+    bool any = step != &request->steps[request->step_count - 1];
+
+    end(operation, step);
+    for (MI_Uint32 i = 0; i < request->step_count; i++) {
+        any |= request->steps[i].subscription != NULL;
+    }
+    return any ? MI_RESULT_OK : MI_RESULT_NOT_SUPPORTED;
+}
+
+void indication_begin(struct operation *operation, struct step *step)
+{
+    unsigned outside ON_LEAVING(restore_depth) = dispatch_enter(operation->depth + 1);
+    MI_Result result = begin(operation, step);
+
+    if (result == MI_RESULT_NOT_SUPPORTED && step->subscription != NULL &&
+        step->subscription->types != 0) {
+        result = leave_out(operation, step);
+    }
+    if (result != MI_RESULT_OK) {
+        pthread_mutex_lock(&operation->lock);
+        operation_finish(operation, result, NULL, NULL);
+        pthread_mutex_unlock(&operation->lock);
+    }
 }
 
 void indication_end(struct operation *operation)
@@ -362,6 +398,34 @@ static void post_to(struct operation *operation, const MI_Instance *indication,
     result_free(item);
 }
 
+/* Whether a post of these types (0: the class's own) goes to the subscription. */
+static bool is_for(const struct subscription *subscription, MI_Uint32 types)
+{
+    return types == 0 ? subscription->types == 0 : (subscription->types & types) != 0;
+}
+
+void indication_give(struct provider *provider, MI_Uint32 types, const MI_Instance *indication,
+                     const char *bookmark)
+{
+    pthread_mutex_lock(&provider->subscription_lock);
+    for (struct subscription *at = provider->subscriptions; at != NULL; at = at->next) {
+        if (is_for(at, types)) {
+            post_to(at->operation, indication, bookmark);
+        }
+    }
+    pthread_mutex_unlock(&provider->subscription_lock);
+}
+
+MI_Uint32 indication_wanted_types(const struct provider *provider)
+{
+    MI_Uint32 types = MI_LIFECYCLE_INDICATION_NONE;
+
+    for (const struct subscription *at = provider->subscriptions; at != NULL; at = at->next) {
+        types |= at->types;
+    }
+    return types;
+}
+
 /* The provider's instance is read once and without a lock, since its table may be foreign code. */
 MI_Result indication_post(MI_Context *address, const MI_Instance *indication, MI_Uint32 id_count,
                           const MI_Char *bookmark)
@@ -388,21 +452,22 @@ MI_Result indication_post(MI_Context *address, const MI_Instance *indication, MI
     if (result != MI_RESULT_OK) {
         return result;
     }
-    struct provider *provider = context->provider;
-    pthread_mutex_lock(&provider->subscription_lock);
-    for (struct subscription *at = provider->subscriptions; at != NULL; at = at->next) {
-        post_to(at->operation, copy, bookmark);
-    }
-    pthread_mutex_unlock(&provider->subscription_lock);
+    indication_give(context->provider, 0, copy, bookmark);
     instance_delete(copy);
     return MI_RESULT_OK;
 }
 
 /* Without memory for the message the result stands alone. */
-void indication_over(struct provider *provider, MI_Result result, const char *message)
+void indication_over(const struct context *context, MI_Result result, const char *message)
 {
+    struct provider *provider = context->provider;
+    MI_Uint32 types = context->kind == CONTEXT_LIFECYCLE ? MI_LIFECYCLE_INDICATION_ALL : 0;
+
     pthread_mutex_lock(&provider->subscription_lock);
     for (struct subscription *at = provider->subscriptions; at != NULL; at = at->next) {
+        if (!is_for(at, types)) {
+            continue;
+        }
         char *copy = base_copy_text(message);
         pthread_mutex_lock(&at->operation->lock);
         operation_finish(at->operation, result, copy, NULL);

@@ -82,30 +82,36 @@ static bool is_planned(const struct request *request, const char *name)
     return false;
 }
 
-/* Abstract classes have no instances of their own (DSP0004, qualifier Abstract). */
-static bool is_wanted(const struct request *request, const MI_ClassDecl *decl, bool shallow)
+/* Abstract classes have no instances of their own (DSP0004, qualifier Abstract). class_name NULL:
+ * every class. */
+static bool is_wanted(const struct request *request, const MI_ClassDecl *decl,
+                      const char *class_name, bool shallow)
 {
     return decl != NULL && (decl->flags & MI_FLAG_ABSTRACT) == 0 &&
-           (shallow ? decl_name_equal(decl->name, request->class_name)
-                    : decl_derives_from(decl, request->class_name)) &&
+           (class_name == NULL || (shallow ? decl_name_equal(decl->name, class_name)
+                                           : decl_derives_from(decl, class_name))) &&
            !is_planned(request, decl->name);
 }
 
 /* Whether the provider has the function that the request begins with. */
 static bool is_able(const struct provider *provider, const struct request *request)
 {
+    if (request->lifecycle_types != 0) {
+        return provider->ft->Load != NULL; /* only there it gets what it reports changes with */
+    }
     return request->kind == REQUEST_SUBSCRIBE ? provider->ft->EnableIndications != NULL
                                               : provider->ft->EnumerateInstances != NULL;
 }
 
 /* Adds one step for each wanted class that can be enumerated. True if one had no such function. */
-static bool add_steps(const struct module *module, bool shallow, struct request *request)
+static bool add_steps(const struct module *module, const char *class_name, bool shallow,
+                      struct request *request)
 {
     bool unable = false;
 
     for (MI_Uint32 i = 0; i < module->provider_count; i++) {
         struct provider *provider = &module->providers[i];
-        if (!is_wanted(request, provider->decl, shallow)) {
+        if (!is_wanted(request, provider->decl, class_name, shallow)) {
             continue;
         }
         if (!is_able(provider, request)) {
@@ -189,24 +195,12 @@ static MI_Result plan_dynamic(const struct plan_class *found, struct request *re
     return MI_RESULT_OK;
 }
 
-/* Subclasses are the host's affair: a provider posts instances of exactly the class it is called
- * for. */
-MI_Result plan_enumerate(struct miguard_host *host, MI_Uint32 flags, struct request *request)
+/* The steps of all modules of the namespace. */
+static MI_Result collect_steps(struct miguard_host *host, const char *class_name, bool shallow,
+                               struct request *request, bool *ret_unable)
 {
-    struct plan_class found;
     size_t most = 0;
-    bool unable = false;
 
-    MI_Result result = plan_find_class(host, request->name_space, request->class_name, &found);
-    if (result == MI_RESULT_OK) {
-        result = plan_projection(found.decl, flags, request);
-    }
-    if (result != MI_RESULT_OK) {
-        return result;
-    }
-    if (found.decl == NULL) {
-        return plan_dynamic(&found, request);
-    }
     for (struct module *module = host->modules; module != NULL; module = module->next) {
         most += module_serves(module, request->name_space) ? module->provider_count : 0;
     }
@@ -219,10 +213,41 @@ MI_Result plan_enumerate(struct miguard_host *host, MI_Uint32 flags, struct requ
     }
     for (struct module *module = host->modules; module != NULL; module = module->next) {
         if (module_serves(module, request->name_space)) {
-            unable |= add_steps(module, plan_is_shallow(flags), request);
+            *ret_unable |= add_steps(module, class_name, shallow, request);
         }
     }
     sort_steps(request);
+    return MI_RESULT_OK;
+}
+
+MI_Result plan_lifecycle(struct miguard_host *host, const char *source, struct request *request)
+{
+    bool unable = false;
+
+    return collect_steps(host, source, false, request, &unable);
+}
+
+/* Subclasses are the host's affair: a provider posts instances of exactly the class it is called
+ * for. */
+MI_Result plan_enumerate(struct miguard_host *host, MI_Uint32 flags, struct request *request)
+{
+    struct plan_class found;
+    bool unable = false;
+
+    MI_Result result = plan_find_class(host, request->name_space, request->class_name, &found);
+    if (result == MI_RESULT_OK) {
+        result = plan_projection(found.decl, flags, request);
+    }
+    if (result != MI_RESULT_OK) {
+        return result;
+    }
+    if (found.decl == NULL) {
+        return plan_dynamic(&found, request);
+    }
+    result = collect_steps(host, request->class_name, plan_is_shallow(flags), request, &unable);
+    if (result != MI_RESULT_OK) {
+        return result;
+    }
     if (request->step_count > 0) {
         return MI_RESULT_OK;
     }

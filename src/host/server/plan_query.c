@@ -5,9 +5,12 @@
  */
 #include "host/server/host.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "host/object/object.h"
 #include "host/query/query.h"
+#include "host/server/lifecycle.h"
 
 /* Results are reduced to what stands behind SELECT, and their keys. The provider gets no set: it
  * must also post what the condition reads. */
@@ -28,13 +31,38 @@ static MI_Result plan_selection(struct request *request)
     return MI_RESULT_OK;
 }
 
+/* Lifecycle indications are not kept, so a subscription begins with the next one. */
+static bool can_begin(const char *bookmark)
+{
+    return bookmark == NULL || strcmp(bookmark, MI_SUBSCRIBE_BOOKMARK_OLDEST) == 0 ||
+           strcmp(bookmark, MI_SUBSCRIBE_BOOKMARK_NEWEST) == 0;
+}
+
+/* A subscription to a class of lifecycle indications that no provider of its own serves; decl is
+ * that class. */
+static MI_Result check_lifecycle(const struct request *request, const MI_ClassDecl *decl)
+{
+    if (!can_begin(request->bookmark)) {
+        return MI_RESULT_NOT_SUPPORTED;
+    }
+    return wql_check(request->query, decl);
+}
+
 /* A class without a declaration cannot be compared with: its provider is dynamic, and what does not
  * fit does not match. */
-static MI_Result check_class(struct miguard_host *host, const struct request *request)
+static MI_Result check_class(struct miguard_host *host, struct request *request)
 {
-    struct plan_class found;
+    struct plan_class found = {0};
 
     MI_Result result = plan_find_class(host, request->name_space, request->class_name, &found);
+    bool served = result == MI_RESULT_OK && found.provider != NULL &&
+                  found.provider->ft->EnableIndications != NULL;
+    if (request->kind == REQUEST_SUBSCRIBE && result != MI_RESULT_INVALID_NAMESPACE && !served) {
+        const MI_ClassDecl *decl = lifecycle_class(request->class_name, &request->lifecycle_types);
+        if (decl != NULL) {
+            return check_lifecycle(request, decl);
+        }
+    }
     if (result != MI_RESULT_OK || found.decl == NULL) {
         return result;
     }
@@ -59,7 +87,9 @@ MI_Result plan_query(struct miguard_host *host, const struct request_input *inpu
     }
     result = check_class(host, request);
     if (result == MI_RESULT_OK) {
-        result = plan_enumerate(host, flags, request);
+        result = request->lifecycle_types != 0
+                     ? plan_lifecycle(host, wql_isa(query, "SourceInstance"), request)
+                     : plan_enumerate(host, flags, request);
     }
     if (result == MI_RESULT_OK && request->kind == REQUEST_SUBSCRIBE && request->step_count == 0) {
         result = MI_RESULT_NOT_SUPPORTED; /* it would wait for nothing */

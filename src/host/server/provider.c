@@ -95,6 +95,9 @@ static void end_load(const struct loading *loading)
     struct provider *provider = loading->provider;
     struct miguard_host *host = provider->module->host;
 
+    if (loading->state != PROVIDER_READY) {
+        lifecycle_end(provider);
+    }
     pthread_mutex_lock(&host->lock);
     atomic_store_explicit(&provider->state, (int)loading->state, memory_order_release);
     if (loading->state == PROVIDER_READY) {
@@ -208,6 +211,7 @@ bool provider_unload_idle(struct provider *provider, int64_t before, int64_t *re
         return false;
     }
     unload(provider);
+    lifecycle_end(provider);
     pthread_mutex_lock(&host->lock);
     provider->self = NULL;
     bool unknown = atomic_load(&provider->module->abandoned);
@@ -233,5 +237,6 @@ bool provider_unload_last(struct miguard_host *host)
         return false;
     }
     unload(provider);
+    lifecycle_end(provider);
     return true;
 }
