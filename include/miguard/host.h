@@ -89,7 +89,9 @@ struct miguard_host_options {
  * - The time-out option ends an operation with MI_RESULT_FAILED after cancelling it, also while its
  *   provider does not return; the category of the CIM_Error is OPERATION_TIMEOUT. Then the
  * callbacks of an asynchronous one end on the thread of the time-out, which has the caller's
- * credentials.
+ * credentials. One of more than 100,000 days is MI_RESULT_INVALID_OPERATION_TIMEOUT.
+ * - An option that must be complied with and that the server does not act on, as a resource URI, is
+ *   MI_RESULT_NOT_SUPPORTED.
  * - A post that was dropped for lack of memory makes the operation fail in the end, even if the
  *   provider reports success.
  * - Only Get... waits for a provider: Close cancels and detaches.

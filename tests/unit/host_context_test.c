@@ -684,8 +684,29 @@ START_TEST(test_options)
     ck_assert_int_eq(
         MI_OperationOptions_SetCustomOption(&options, "Loud", MI_BOOLEAN, &value, MI_FALSE), OK);
     ck_assert_int_eq(get_with(&options), OK);
-    /* Not understood, and it must be. */
+    /* As long as a time-out may be, and longer. */
+    interval = (MI_Interval){.days = 100000};
+    ck_assert_int_eq(MI_OperationOptions_SetTimeout(&options, &interval), OK);
+    ck_assert_int_eq(get_with(&options), OK);
     uint64_t calls = miguard_host_provider_calls(host);
+    interval.microseconds = 1;
+    ck_assert_int_eq(MI_OperationOptions_SetTimeout(&options, &interval), OK);
+    ck_assert_int_eq(get_with(&options), MI_RESULT_INVALID_OPERATION_TIMEOUT);
+    interval = (MI_Interval){.days = UINT32_MAX, .hours = UINT32_MAX};
+    ck_assert_int_eq(MI_OperationOptions_SetTimeout(&options, &interval), OK);
+    ck_assert_int_eq(get_with(&options), MI_RESULT_INVALID_OPERATION_TIMEOUT);
+    interval = (MI_Interval){.seconds = 20};
+    ck_assert_int_eq(MI_OperationOptions_SetTimeout(&options, &interval), OK);
+    /* A resource URI is not acted on, and refused where it must be complied with. */
+    MI_Value uri = {.string = (MI_Char *)(uintptr_t) "urn:x"};
+    ck_assert_int_eq(MI_OperationOptions_SetResourceUri(&options, "urn:x"), OK);
+    ck_assert_uint_eq(miguard_host_provider_calls(host), calls);
+    ck_assert_int_eq(MI_OperationOptions_SetCustomOption(
+                         &options, "__MI_OPERATIONOPTIONS_RESOURCE_URI", MI_STRING, &uri, MI_TRUE),
+                     OK);
+    ck_assert_int_eq(get_with(&options), NOT);
+    ck_assert_int_eq(MI_OperationOptions_SetResourceUri(&options, "urn:x"), OK);
+    /* Not understood, and it must be. */
     ck_assert_int_eq(
         MI_OperationOptions_SetCustomOption(&options, "Must", MI_BOOLEAN, &value, MI_TRUE), OK);
     ck_assert_int_eq(get_with(&options), NOT);

@@ -22,7 +22,7 @@
 #define UI_LOCALE     "__MI_DESTINATIONOPTIONS_UI_LOCALE"
 #define DATA_LOCALE   "__MI_DESTINATIONOPTIONS_DATA_LOCALE"
 
-/* A longer time-out counts as none; the kernel's clock cannot represent every interval. */
+/* A longer time-out is refused: the kernel's clock cannot represent every interval. */
 static const uint64_t longest_timeout_ms = (uint64_t)100000 * 24 * 3600 * 1000;
 
 /* The options that this host acts on. */
@@ -74,18 +74,23 @@ static MI_CallbackMode mode_option(const MI_OperationOptions *options, const cha
 
 /* In milliseconds, rounded up so that a short time-out does not become 0, which means no
  * time-out. */
-static uint64_t timeout_option(const MI_OperationOptions *options)
+static MI_Result timeout_option(const MI_OperationOptions *options, uint64_t *ret_milliseconds)
 {
     MI_Interval interval;
 
+    *ret_milliseconds = 0;
     if (options->ft->GetInterval(options, TIMEOUT, &interval, NULL, NULL) != MI_RESULT_OK) {
-        return 0;
+        return MI_RESULT_OK;
     }
     uint64_t seconds =
         (((uint64_t)interval.days * 24 + interval.hours) * 60 + interval.minutes) * 60 +
         interval.seconds;
     uint64_t milliseconds = seconds * 1000 + ((uint64_t)interval.microseconds + 999) / 1000;
-    return milliseconds > longest_timeout_ms ? 0 : milliseconds;
+    if (milliseconds > longest_timeout_ms) {
+        return MI_RESULT_INVALID_OPERATION_TIMEOUT;
+    }
+    *ret_milliseconds = milliseconds;
+    return MI_RESULT_OK;
 }
 
 /* The defaults are those that MI.h documents: errors are reported, prompts are asked, and the
@@ -114,8 +119,8 @@ MI_Result operation_take_options(struct operation *operation, const MI_Operation
     if (own->ft->GetNumber(own, PROMPT_ANSWER, &number, NULL, NULL) == MI_RESULT_OK) {
         operation->prompt_default = number != 0 ? MI_TRUE : MI_FALSE;
     }
-    operation->timeout_ms = timeout_option(own);
-    return check_required(own);
+    result = timeout_option(own, &operation->timeout_ms);
+    return result == MI_RESULT_OK ? check_required(own) : result;
 }
 
 /* Read from the copy of the options, which does not change: no lock is needed. Without options
