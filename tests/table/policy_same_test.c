@@ -66,6 +66,8 @@ static const char *const operations[] = {"read",
                                          "GetLocalSession",
                                          "[GetClass, SessionClose]",
                                          "OperationClose"};
+static const char *const all_groups[] = {"\"0\"", "[\"0\", \"+12345\"]", "[0-9, \"0\"]",
+                                         "[\"0\", \"+65534\"]"};
 static const char *const whens[] = {
     "{from: 2025-01-01}", "{until: 2025-01-01}", "{hours: \"00:00-24:00\"}",
     "{days: [mon, tue, wed, thu, fri, sat, sun], until: 2199-12-31}"};
@@ -80,6 +82,8 @@ static const char *const exceptions[] = {"{user: 12345}",
                                          "{as-capability: CAP_KILL}",
                                          "{operation: [write, session]}",
                                          "{when: {until: 2025-01-01}}",
+                                         "{all-groups: [0-9, \"+12345\"]}",
+                                         "{as-all-groups: 0-9}",
                                          "{host: \"n*\"}"};
 static const char *const decisions[] = {"allow", "deny"};
 
@@ -114,6 +118,12 @@ static void add_rule(struct text *text, unsigned number)
     }
     if (below(8) == 0) {
         add_key(text, &between, "when", ONE_OF(whens));
+    }
+    if (below(6) == 0) {
+        add_key(text, &between, "all-groups", ONE_OF(all_groups));
+    }
+    if (below(12) == 0) {
+        add_key(text, &between, "as-all-groups", ONE_OF(all_groups));
     }
     if (below(8) == 0) {
         add_key(text, &between, "host", ONE_OF(hosts));
