@@ -311,7 +311,7 @@ static bool still_allowed(const struct guard_call *call, struct refusal *ret_ref
         atomic_store_explicit(&binding->generation, generation, memory_order_relaxed);
     } else {
         struct audit_event event = event_of(call, AUDIT_ACTION_SESSION_USE);
-        event.reason = AUDIT_REASON_POLICY;
+        event.reason = verdict.name_invalid ? AUDIT_REASON_NAME_INVALID : AUDIT_REASON_POLICY;
         atomic_store(&binding->revoked, true);
         (void)conclude(binding->guard, &verdict, &event, ret_refusal);
     }
@@ -440,9 +440,11 @@ static struct policy_view *current_view(struct binding *binding, enum miguard_st
     /* Read before the policy, so that a change in between is noticed at the first use. */
     atomic_store(&binding->generation, store_generation(store));
     const struct policy *policy = store_get(store);
-    *ret_status = policy == NULL
-                      ? MIGUARD_BAD_POLICY
-                      : policy_narrow(policy, &binding->identity, binding->provider, &view);
+    *ret_status = MIGUARD_BAD_POLICY;
+    if (policy != NULL) {
+        policy_ask_names(policy, &binding->identity);
+        *ret_status = policy_narrow(policy, &binding->identity, binding->provider, &view);
+    }
     policy_release(policy);
     return *ret_status == MIGUARD_OK ? view : NULL;
 }
@@ -473,9 +475,10 @@ static bool bind(struct binding *binding, const void *call_site, struct refusal 
         .provider = binding->provider,
     };
     struct policy_verdict verdict = policy_view_decide(binding->view, &question);
-    event.reason = verdict.decision == POLICY_DENY || verdict.would_deny
-                       ? AUDIT_REASON_POLICY
-                       : AUDIT_REASON_IDENTITY_MATCH;
+    event.reason = verdict.decision == POLICY_ALLOW && !verdict.would_deny
+                       ? AUDIT_REASON_IDENTITY_MATCH
+                   : verdict.name_invalid ? AUDIT_REASON_NAME_INVALID
+                                          : AUDIT_REASON_POLICY;
     return conclude(binding->guard, &verdict, &event, ret_refusal);
 }
 

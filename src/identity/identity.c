@@ -17,6 +17,8 @@ void identity_release(struct miguard_identity *identity)
 {
     base_free(identity->groups);
     base_free(identity->lsm_label);
+    base_free(identity->user_names.texts);
+    base_free(identity->group_names.texts);
     memset(identity, 0, sizeof(*identity));
 }
 
@@ -27,6 +29,7 @@ enum miguard_status identity_copy(const struct miguard_identity *from,
 {
     struct miguard_identity copy = *from;
 
+    copy.user_names = copy.group_names = (struct identity_names){.known = false};
     copy.groups = base_alloc(from->group_count == 0 ? 1 : from->group_count, sizeof(gid_t));
     copy.lsm_label = base_copy_text(from->lsm_label);
     if (copy.groups == NULL || (from->lsm_label != NULL && copy.lsm_label == NULL)) {

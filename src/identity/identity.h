@@ -38,6 +38,14 @@ enum {
     IDENTITY_MAX_LABEL = 4096,   /* a page: what /proc/thread-self/attr/current can give */
 };
 
+/* The names of the effective user, or of all groups, as the directory had them once. Zero is not
+ * known; known and a count of 0 is an id without a name. */
+struct identity_names {
+    bool known;
+    uint32_t count;
+    char *texts; /* one after the other, each with its NUL */
+};
+
 /*
  * tag distinguishes an identity from zeroed memory: without it nothing is known and nothing is
  * equal (invariant 1). The order of uid[], gid[] and cap[] is the order of the component bits.
@@ -54,8 +62,9 @@ struct miguard_identity {
 #define IDENTITY_WORD(NAME, shape, member, ...) COMPONENT_IF_WORD_##shape(uint32_t member;)
     COMPONENT_MAP(IDENTITY_WORD)
 #undef IDENTITY_WORD
-    uint64_t user_namespace; /* inode number of the namespace in nsfs */
-    char *lsm_label;         /* NULL where no active LSM has labels */
+    uint64_t user_namespace;                       /* inode number of the namespace in nsfs */
+    char *lsm_label;                               /* NULL where no active LSM has labels */
+    struct identity_names user_names, group_names; /* asked for by identity_ask_names() alone */
 };
 
 #define IDENTITY_TAG 0x6D69677561726431u /* "miguard1" */
@@ -79,8 +88,14 @@ identity_capture_to_record(struct miguard_identity *ret_identity);
  * itself, which the caller owns. Also for a zeroed one. */
 void identity_release(struct miguard_identity *identity);
 
-/* An independent copy, released with identity_release(). NO_MEMORY leaves *ret_identity zeroed.
- * from must be valid. */
+/* Asks the directory for the names, all on one thread and within IDENTITY_NAMES_WAIT. What is not
+ * answered, is no UTF-8, or would be more than IDENTITY_MAX_NAMED groups, stays not known. identity
+ * is valid and has no names yet. */
+enum { IDENTITY_NAMES_WAIT = 2000 /* milliseconds */, IDENTITY_MAX_NAMED = 256 };
+void identity_ask_names(struct miguard_identity *identity, bool users, bool groups);
+
+/* An independent copy without names, released with identity_release(). NO_MEMORY leaves
+ * *ret_identity zeroed. from must be valid. */
 MIGUARD_CHECKED enum miguard_status identity_copy(const struct miguard_identity *from,
                                                   struct miguard_identity *ret_identity);
 

@@ -46,6 +46,12 @@
     X(as_all_groups, "as-all-groups", members, GROUP, USED, used, 0,                               \
       "its as-all-groups asks for an identity of use that is not known",                           \
       "its as-all-groups asks for more groups than the identity that uses the session has")        \
+    X(user_names, "user-name", names, ACCOUNT, OPENED, user_names, CALL_UNREADABLE_USER_NAME,      \
+      "its user-name asks for a name, and the user that opened the session has none",              \
+      "its user-name does not match the user that opened the session")                             \
+    X(group_names, "group-name", names, ACCOUNT, OPENED, group_names, CALL_UNREADABLE_GROUP_NAME,  \
+      "its group-name asks for a name, and no group of who opened the session has one",            \
+      "its group-name does not match a group of the identity that opened the session")             \
     X(capabilities, "capability", capabilities, CAPABILITY, OPENED, opened, 0,                     \
       "its capability is not in effect in the identity that opened the session",                   \
       "its capability is not in effect in the identity that opened the session")                   \
@@ -92,7 +98,9 @@ enum {
     CALL_UNREADABLE_METHOD = 1 << 2,
     CALL_UNREADABLE_ACTION = 1 << 3,
     CALL_UNREADABLE_RESOURCE = 1 << 4,
-    CALL_UNREADABLE_TIME = 1 << 5, /* no clock, or one that is plainly wrong */
+    CALL_UNREADABLE_TIME = 1 << 5,       /* no clock, or one that is plainly wrong */
+    CALL_UNREADABLE_USER_NAME = 1 << 6,  /* the directory was not asked, or did not answer */
+    CALL_UNREADABLE_GROUP_NAME = 1 << 7, /* the same */
 };
 
 /* Functions of a shape get the kind where values of one shape are compared in different ways. */
@@ -103,6 +111,7 @@ enum match_kind {
     MATCH_NAMESPACE, /* globs: in the normal form of policy/cim_name.h, whatever their case */
     MATCH_CIM_NAME,  /* globs: a class or method, whatever its case */
     MATCH_ACTION,    /* globs: the name of an operation or of an own action, compared exactly */
+    MATCH_ACCOUNT,   /* names: of a user or group, compared exactly */
     MATCH_HOST,      /* globs: the name of the machine (uname(2)), whatever its case */
     MATCH_RESOURCE,  /* globs: what a front end other than MI gives, compared exactly */
     MATCH_CAPABILITY,
@@ -140,6 +149,7 @@ static inline bool match_ignores_case(enum match_kind kind)
         return true;
     case MATCH_FILE_NAME:
     case MATCH_ACTION:
+    case MATCH_ACCOUNT:
     case MATCH_RESOURCE:
         return false;
     case MATCH_USER:

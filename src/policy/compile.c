@@ -210,6 +210,17 @@ static struct globs take_globs(struct parts *parts, const struct draft_globs *fr
     return (struct globs){items, from->count};
 }
 
+/* A "*" asks for a user that has a name, so it is not dropped. */
+static struct globs take_names(struct parts *parts, const struct draft_globs *from)
+{
+    bool in_except = parts->in_except;
+
+    parts->in_except = true;
+    struct globs names = take_globs(parts, from);
+    parts->in_except = in_except;
+    return names;
+}
+
 /* A set is copied; there is nothing to take. */
 static uint64_t take_capabilities(struct parts *parts, const uint64_t *from)
 {
@@ -348,6 +359,28 @@ static void fill(struct policy *policy, struct parts *parts, const struct policy
     parts->in_except = false;
 }
 
+/* Which names an identity needs before the policy is asked. */
+static void note_names(struct policy *policy)
+{
+    for (uint32_t i = 0; i < policy->rule_count; i++) {
+        const struct rule *rule = &policy->rules[i], *except = rule->except;
+        policy->asks_users |=
+            rule->user_names.count > 0 || (except != NULL && except->user_names.count > 0);
+        policy->asks_groups |=
+            rule->group_names.count > 0 || (except != NULL && except->group_names.count > 0);
+    }
+}
+
+void policy_ask_names(const struct policy *policy, struct miguard_identity *identity)
+{
+    identity_ask_names(identity, policy->asks_users, policy->asks_groups);
+}
+
+bool policy_asks_names(const struct policy *policy)
+{
+    return policy->asks_users || policy->asks_groups;
+}
+
 /* On failure policy_free() releases what is there. */
 static enum miguard_status compile_rules(struct policy *policy, const struct policy_draft *draft)
 {
@@ -366,6 +399,7 @@ static enum miguard_status compile_rules(struct policy *policy, const struct pol
     fill(policy, &parts, draft);
     policy->asks_time = parts.asks_time;
     policy->rule_count = draft->rule_count;
+    note_names(policy);
     if (policy->rule_count == 0) {
         return MIGUARD_OK;
     }

@@ -56,6 +56,7 @@ struct outcome {
 /* The shapes of model/match_keys.h as a rule has them. */
 typedef struct ranges rule_ranges;
 typedef struct globs rule_globs;
+typedef struct globs rule_names;    /* count 0 is absent; "*" is not */
 typedef struct ranges rule_members; /* as they were written, not merged */
 typedef uint64_t rule_capabilities; /* 0: the key is absent */
 typedef uint32_t rule_operations;   /* 1 << enum operation; 0: the key is absent */
@@ -85,9 +86,10 @@ bool policy_globs_match(const struct globs *globs, const char *name, enum match_
 struct question {
     enum operation operation;
     miguard_components mismatch;
-    const struct miguard_identity *opened, *used;      /* NULL: not known, and no key covers it */
-    const char *name_space, *class_name, *method;      /* "" for none */
-#define QUESTION_FACT(member, key) const char *member; /* "" for none */
+    const struct miguard_identity *opened, *used; /* NULL: not known, and no key covers it */
+    const struct identity_names *user_names, *group_names; /* of opened; of none without one */
+    const char *name_space, *class_name, *method;          /* "" for none */
+#define QUESTION_FACT(member, key) const char *member;     /* "" for none */
     MATCH_FACT_MAP(QUESTION_FACT)
 #undef QUESTION_FACT
     bool permissive; /* of the provider */
@@ -123,6 +125,7 @@ static inline struct match_id match_id_of(const struct miguard_identity *identit
     case MATCH_NAMESPACE:
     case MATCH_CIM_NAME:
     case MATCH_ACTION:
+    case MATCH_ACCOUNT:
     case MATCH_RESOURCE:
     case MATCH_CAPABILITY:
     case MATCH_OPERATION:
@@ -247,7 +250,7 @@ struct component_index {
 };
 
 /* Of times: which rules hold changes while nothing is called, so there is nothing to look up. Of
- * members: few rules have them, and each is asked. */
+ * members and names: few rules have them, and each is asked. */
 struct no_index {
     char unused;
 };
@@ -256,6 +259,7 @@ struct no_index {
 typedef struct id_index index_ranges;
 typedef struct name_index index_globs;
 typedef struct no_index index_members;
+typedef struct no_index index_names;
 typedef struct capability_index index_capabilities;
 typedef struct operation_index index_operations;
 typedef struct component_index index_components;
@@ -302,6 +306,7 @@ struct policy {
     enum audit_keys_mode keys;
     char host[66];                /* of this machine, when it was compiled (uname(2)) */
     bool asks_time;               /* a rule has when: */
+    bool asks_users, asks_groups; /* a rule has user-name or group-name */
     struct globs permissive;      /* providers whose refusals are let pass; count 0: of none */
     struct outcome same, differs; /* when no rule applies */
     uint32_t rule_count;

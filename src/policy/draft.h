@@ -72,6 +72,7 @@ struct draft_times {
  * that. */
 typedef struct draft_ranges draft_ranges;
 typedef struct draft_globs draft_globs;
+typedef struct draft_globs draft_names;    /* "*" needs a name, too */
 typedef struct draft_ranges draft_members; /* matches who has an id in each of them */
 typedef uint64_t draft_capabilities;       /* matches the effective set: any of those listed */
 typedef uint32_t draft_operations;         /* 1 << enum operation */

@@ -278,6 +278,17 @@ static bool is_spaced_range(const struct reader *reader, const struct node *node
     return true;
 }
 
+/* No name has a wildcard (useradd(8)): a pattern belongs into a key of its own. */
+static bool is_pattern(const struct reader *reader, const struct node *node, bool group)
+{
+    if (strpbrk(node->text, "*?") == NULL) {
+        return false;
+    }
+    schema_value_error(reader, node, "\"%s\" is a pattern; patterns are written under %s-name",
+                       node->text, group ? "group" : "user");
+    return true;
+}
+
 /* *ret_range is written only on success. text is what show and fmt print. */
 bool schema_read_range(const struct reader *reader, const struct node *node, bool group,
                        struct draft_range *ret_range)
@@ -291,7 +302,7 @@ bool schema_read_range(const struct reader *reader, const struct node *node, boo
         if (!parse_range(reader, node, group, &range)) {
             return false;
         }
-    } else if (is_spaced_range(reader, node)) {
+    } else if (is_spaced_range(reader, node) || is_pattern(reader, node, group)) {
         return false;
     } else {
         const struct known_name *known = known_or_error(reader, node, group);

@@ -411,7 +411,7 @@ static void keep_operations(const struct operation_index *index, enum operation 
                   (unsigned)operation < OPERATION_COUNT ? &index->sets[operation] : &index->absent);
 }
 
-/* ---- times and members ---------------------------------------------------------------------- */
+/* ---- times, members and names of accounts ---------------------------------------------------- */
 
 /* All are kept: match.c asks each. */
 #define NO_INDEX(shape, value)                                                                     \
@@ -432,6 +432,7 @@ static void keep_operations(const struct operation_index *index, enum operation 
 
 NO_INDEX(times, int64_t asked)
 NO_INDEX(members, const struct miguard_identity *asked)
+NO_INDEX(names, const struct identity_names *asked)
 #undef NO_INDEX
 
 /* ---- components ----------------------------------------------------------------------------- */

@@ -33,6 +33,13 @@ static bool resource_readable(const char *resource)
     return length < POLICY_RESOURCE;
 }
 
+/* Of an identity whose names a policy needs. */
+static unsigned unreadable_names(const struct policy *policy, const struct question *question)
+{
+    return (policy->asks_users && !question->user_names->known ? CALL_UNREADABLE_USER_NAME : 0u) |
+           (policy->asks_groups && !question->group_names->known ? CALL_UNREADABLE_GROUP_NAME : 0u);
+}
+
 /* An operation of MI, and Bind, is an action of its own name. "" for none. */
 static const char *action_of(const struct policy_call *call)
 {
@@ -69,6 +76,7 @@ bool policy_is_permissive(const struct policy *policy, const char *provider)
  * nothing is known of the user. */
 struct question policy_question_of(const struct policy *policy, const struct policy_call *call)
 {
+    static const struct identity_names not_known = {.known = false};
     bool known = identity_valid(call->opened_as);
     const char *action = action_of(call);
     struct question question = {
@@ -76,6 +84,8 @@ struct question policy_question_of(const struct policy *policy, const struct pol
         /* Who opened the session cannot be proved: differs in everything (invariant 1). */
         .mismatch = known ? call->mismatch : (miguard_components)MIGUARD_COMPONENTS_ALL,
         .opened = known ? call->opened_as : NULL,
+        .user_names = known ? &call->opened_as->user_names : &not_known,
+        .group_names = known ? &call->opened_as->group_names : &not_known,
 #define ASK_FACT(member, key) .member = call->member != NULL ? call->member : "",
         MATCH_FACT_MAP(ASK_FACT)
 #undef ASK_FACT
@@ -84,6 +94,7 @@ struct question policy_question_of(const struct policy *policy, const struct pol
         .method = call->method != NULL ? call->method : "",
         .unreadable = unreadable_of(call, action),
     };
+    question.unreadable |= unreadable_names(policy, &question);
     question.action = action;
     question.permissive = policy_is_permissive(policy, call->provider);
     if (question.host[0] == '\0') {
@@ -269,6 +280,20 @@ static bool name_covered(const struct globs *globs, const char *name, bool ignor
     return globs->count == 0;
 }
 
+/* One of the names fits one of the globs. */
+static bool one_name_covered(const struct globs *globs, const struct identity_names *names,
+                             enum match_kind kind)
+{
+    const char *name = names->texts;
+
+    for (uint32_t i = 0; globs->count > 0 && i < names->count; i++, name += strlen(name) + 1) {
+        if (name_covered(globs, name, match_ignores_case(kind))) {
+            return true;
+        }
+    }
+    return globs->count == 0;
+}
+
 /* Minutes of a day, as its hours are given. */
 enum { DAY_MINUTES = 24 * 60, WEEK = 7, FIRST_WEEKDAY = 4 /* 1970-01-01 was a Thursday */ };
 
@@ -307,6 +332,11 @@ static inline bool given_ranges(const struct ranges *ranges)
 static inline bool given_members(const struct ranges *members)
 {
     return members->count > 0;
+}
+
+static inline bool given_names(const struct globs *globs)
+{
+    return globs->count > 0;
 }
 
 static inline bool given_globs(const struct globs *globs)
@@ -382,6 +412,16 @@ static inline const char *why_not_globs(const struct globs *globs, const char *n
     return name[0] == '\0' ? say.none : say.other;
 }
 
+static inline const char *why_not_names(const struct globs *globs,
+                                        const struct identity_names *names, enum match_kind kind,
+                                        struct sentences say)
+{
+    if (one_name_covered(globs, names, kind)) {
+        return NULL;
+    }
+    return names->count == 0 ? say.none : say.other;
+}
+
 /* An operation that this version does not know is in no list. */
 static inline const char *why_not_operations(const uint32_t *operations, enum operation operation,
                                              enum match_kind kind, struct sentences say)
@@ -454,6 +494,12 @@ static inline bool clear_capabilities(const uint64_t *wanted,
 static inline bool clear_globs(const struct globs *globs, const char *name, enum match_kind kind)
 {
     return !name_covered(globs, name, match_ignores_case(kind));
+}
+
+static inline bool clear_names(const struct globs *globs, const struct identity_names *names,
+                               enum match_kind kind)
+{
+    return names->known && !one_name_covered(globs, names, kind);
 }
 
 static inline bool clear_operations(const uint32_t *operations, enum operation operation,

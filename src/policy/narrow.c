@@ -17,7 +17,8 @@ enum { VARIES = POLICY_NO_RULE - 1 };
     (offsetof(struct question, value) == offsetof(struct question, member))
 #define FIXED_KEY(member, key, shape, KIND, PHASE, value, ...)                                     \
     _Static_assert((MATCH_##PHASE != MATCH_OPENED || IS_VALUE(value, opened) ||                    \
-                    IS_VALUE(value, provider) || IS_VALUE(value, host)) &&                         \
+                    IS_VALUE(value, provider) || IS_VALUE(value, host) ||                          \
+                    IS_VALUE(value, user_names) || IS_VALUE(value, group_names)) &&                \
                        (MATCH_##PHASE != MATCH_CALL || IS_VALUE(value, operation) ||               \
                         IS_VALUE(value, action)) &&                                                \
                        (MATCH_##PHASE != MATCH_USED || IS_VALUE(value, used)),                     \
@@ -61,7 +62,8 @@ static void ask_operation(struct question *session, enum operation operation)
 
     session->operation = operation;
     session->action = own ? "" : operation_name(operation);
-    session->unreadable = own ? CALL_UNREADABLE_ACTION : 0;
+    session->unreadable &= CALL_UNREADABLE_USER_NAME | CALL_UNREADABLE_GROUP_NAME;
+    session->unreadable |= own ? CALL_UNREADABLE_ACTION : 0;
 }
 
 /* session.used is who opened it, as for a use under the same identity. Asked with the same

@@ -43,6 +43,12 @@ extern const struct policy *const policy_builtin;
 MIGUARD_CHECKED enum miguard_status policy_compile(const struct policy_draft *draft,
                                                    const struct policy **ret_policy);
 
+/* Asks the directory for the names of the identity that rules of this policy ask for; nothing where
+ * none does. Before the identity is given to policy_narrow() or decided about: without its names
+ * they are not known, which may refuse. May wait for IDENTITY_NAMES_WAIT. */
+void policy_ask_names(const struct policy *policy, struct miguard_identity *identity);
+bool policy_asks_names(const struct policy *policy);
+
 /* One more reference, and one less; NULL is allowed. Thread safe. */
 const struct policy *policy_keep(const struct policy *policy);
 /* The last one frees the policy. */
@@ -98,6 +104,9 @@ struct policy_client policy_client(const struct policy *policy, const char *prov
  * what denies one denies the call, and an allowed call must be allowed for each.
  *
  * host: NULL or "" is that of this machine when the policy was compiled.
+ *
+ * user-name and group-name are asked of the names that opened_as has, see policy_ask_names(); names
+ * that are not known cannot be read.
  *
  * Of a name that cannot be read (unreadable) nothing is known: each rule that asks for it, and
  * matches otherwise, may apply, and so may the first rule behind it that does not ask, or the

@@ -147,12 +147,25 @@ static void check_host(const struct reader *reader, const struct node *value, co
     }
 }
 
+/* Names of a domain may have blanks and "\\". */
+static void check_account(const struct reader *reader, const struct node *value, const char *key,
+                          const char *glob)
+{
+    check_any_text(reader, value, glob);
+    if (strchr(glob, ':') != NULL) {
+        schema_value_error(reader, value, "no %s can match this; names have no \":\" (passwd(5))",
+                           key);
+    }
+}
+
 /* By what the pattern is compared with. */
 static void check_glob(const struct reader *reader, const struct node *value, const char *key,
                        enum match_kind kind, const char *glob)
 {
     if (kind == MATCH_FILE_NAME || kind == MATCH_RESOURCE) {
         check_any_text(reader, value, glob);
+    } else if (kind == MATCH_ACCOUNT) {
+        check_account(reader, value, key, glob);
     } else if (kind == MATCH_HOST) {
         check_host(reader, value, glob);
     } else if (kind == MATCH_ACTION) {
@@ -182,6 +195,13 @@ static void read_globs(const struct reader *reader, const struct node *node, con
         }
     }
     *ret_globs = (struct draft_globs){globs, count};
+}
+
+/* Read alike; "*" asks for a name. */
+static void read_names(const struct reader *reader, const struct node *node, const char *key,
+                       enum match_kind kind, struct draft_globs *ret_names)
+{
+    read_globs(reader, node, key, kind, ret_names);
 }
 
 /* Shared with tests (names.c). */

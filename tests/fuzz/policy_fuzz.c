@@ -41,6 +41,11 @@ static void touch_globs(const struct draft_globs *globs)
     }
 }
 
+static void touch_names(const struct draft_globs *globs)
+{
+    touch_globs(globs);
+}
+
 static void touch_capabilities(const uint64_t *capabilities)
 {
     sink += *capabilities != 0;

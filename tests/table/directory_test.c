@@ -1279,6 +1279,178 @@ static int go_on_stage(void)
     return skip(strerrordesc_np(errno));
 }
 
+/* ---- names for patterns, asked when a session is opened ---------------------------------------
+ */
+
+enum { SILENT = 1000000 /* milliseconds */ };
+
+static bool ask_account_names(void *data)
+{
+    static const struct {
+        uid_t uid;
+        int error, milliseconds;
+        const char *name; /* NULL: not known; "": it has none */
+    } rows[] = {
+        {80001, 0, 0, "alice"}, {80777, 0, 0, "4242"},    {80010, 0, 0, ""},
+        {80002, 0, 0, NULL},    {80004, 0, 0, NULL},      {80006, 0, 0, NULL},
+        {80001, EIO, 0, NULL},  {80001, 0, SILENT, NULL},
+    };
+    static gid_t many[IDENTITY_MAX_NAMED], failing[] = {80100, 80201};
+    (void)data;
+
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        struct miguard_identity who = {.tag = IDENTITY_TAG, .known = MIGUARD_COMPONENTS_ALL};
+        who.uid[IDENTITY_E] = rows[i].uid;
+        who.gid[IDENTITY_E] = 80100;
+        behave(rows[i].error, rows[i].error != 0 ? NSS_STATUS_UNAVAIL : NSS_STATUS_SUCCESS,
+               rows[i].milliseconds);
+        int64_t start = now_ms();
+        identity_ask_names(&who, true, true);
+        MUST(now_ms() - start < IDENTITY_NAMES_WAIT + 30000);
+        MUST(who.user_names.known == (rows[i].name != NULL));
+        if (rows[i].name != NULL) {
+            MUST(who.user_names.count == (rows[i].name[0] != '\0' ? 1u : 0u));
+            MUST(who.user_names.count == 0 || strcmp(who.user_names.texts, rows[i].name) == 0);
+        }
+        bool answers = rows[i].error == 0 && rows[i].milliseconds == 0;
+        MUST(who.group_names.known == answers);
+        MUST(!answers ||
+             (who.group_names.count == 1 && strcmp(who.group_names.texts, "team") == 0));
+        identity_release(&who);
+    }
+    behave(0, NSS_STATUS_SUCCESS, 0);
+    struct miguard_identity who = {.tag = IDENTITY_TAG, .known = MIGUARD_COMPONENTS_ALL};
+    who.gid[IDENTITY_E] = 80100;
+    who.groups = many;
+    who.group_count = LENGTH(many);
+    identity_ask_names(&who, true, true);
+    MUST(who.user_names.known && !who.group_names.known); /* too many */
+    base_free(who.user_names.texts);
+    who.groups = failing;
+    who.group_count = 2;
+    identity_ask_names(&who, false, true);
+    MUST(!who.group_names.known); /* the entry of one is too long */
+    return !wrong;
+}
+
+#define ALLOWS                                                                                     \
+    "version: 1\ndefaults: {decision: deny}\nrules:\n  - {name: r, match: {%s}, decision: "        \
+    "allow}\n"
+#define DENIES "version: 1\nrules:\n  - {name: r, match: {%s}, decision: deny}\n"
+
+/* A session for alice, or another. */
+static const struct named_trial {
+    const char *policy, *match;
+    uid_t uid;
+    int error, milliseconds;
+    const char *reason; /* of the refusal; NULL: it is allowed */
+} named_trials[] = {
+    {ALLOWS, "user-name: \"ali*\"", 80001, 0, 0, NULL},
+    {ALLOWS, "user-name: \"ali*\"", 80777, 0, 0, "policy"},
+    {ALLOWS, "user-name: \"ali*\"", 80010, 0, 0, "policy"},
+    {ALLOWS, "user-name: \"ali*\"", 80001, EIO, 0, "name-invalid"},
+    {ALLOWS, "user-name: \"ali*\"", 80001, 0, SILENT, "name-invalid"},
+    {ALLOWS, "user-name: \"*\"", 80004, 0, 0, "name-invalid"},
+    {ALLOWS, "group-name: \"te*\"", 80001, 0, 0, NULL},
+    {ALLOWS, "group-name: \"te*\"", 80001, EIO, 0, "name-invalid"},
+    {DENIES, "user-name: \"svc-*\"", 80001, 0, 0, NULL},
+    {DENIES, "user-name: \"svc-*\"", 80001, EIO, 0, "name-invalid"},
+    {DENIES, "user-name: \"ali*\"", 80001, 0, 0, "policy"},
+    {DENIES, "not: {user-name: \"ali*\"}", 80001, 0, 0, NULL},
+    {DENIES, "not: {user-name: \"ali*\"}", 80001, EIO, 0, "name-invalid"},
+};
+
+/* All that rules are asked about; the log is open already. */
+static bool become_wholly(uid_t uid)
+{
+    return raw_setresgid(80100, 80100, 0) && raw_setresuid(uid, uid, 0);
+}
+
+static bool be_root_wholly(void)
+{
+    return raw_setresuid(0, 0, 0) && raw_setresgid(0, 0, 0);
+}
+
+static bool write_policy(const char *form, const char *match)
+{
+    char text[512];
+    snprintf(text, sizeof(text), form, match);
+    return write_file(FOLDER "/policy.yaml", text);
+}
+
+static void start_with_policy(void)
+{
+    struct miguard_config config = MIGUARD_CONFIG_INIT;
+
+    config.audit_file = log_path();
+    config.policy = FOLDER "/policy.yaml";
+    MUST(miguard_configure(&config, NULL) == MIGUARD_OK);
+    host = stub_host_new();
+    MUST(miguard_guard_context(&host->context, &context) == MI_RESULT_OK);
+}
+
+static bool open_by_name(void *data)
+{
+    const struct named_trial *trial = data;
+    MI_Session session = MI_SESSION_NULL;
+
+    behave(0, NSS_STATUS_SUCCESS, 0);
+    MUST(write_policy(trial->policy, trial->match));
+    start_with_policy();
+    behave(trial->error, trial->error != 0 ? NSS_STATUS_UNAVAIL : NSS_STATUS_SUCCESS,
+           trial->milliseconds);
+    MUST(become_wholly(trial->uid));
+    int64_t start = now_ms();
+    MI_Result result = MI_Context_GetLocalSession(context, &session);
+    MUST(now_ms() - start < IDENTITY_NAMES_WAIT + 30000);
+    MUST(be_root_wholly());
+    MUST((result == MI_RESULT_OK) == (trial->reason == NULL));
+    MUST(trial->reason == NULL || strcmp(log_last("event.reason"), trial->reason) == 0);
+    return !wrong;
+}
+
+static bool sessions_by_name(void *data)
+{
+    (void)data;
+    for (size_t i = 0; i < LENGTH(named_trials); i++) {
+        struct named_trial trial = named_trials[i];
+        if (!raw_in_child(open_by_name, &trial)) {
+            fprintf(stderr, "row %zu: %s, uid %u\n", i, trial.match, (unsigned)trial.uid);
+            wrong = true;
+        }
+    }
+    return !wrong;
+}
+
+/* A session from before the policy has no names: it could be of those that are refused. One of
+ * a new context is asked. */
+static bool reload_with_names(void *data)
+{
+    MI_Session session = MI_SESSION_NULL;
+    MI_Application application = MI_APPLICATION_NULL;
+    (void)data;
+
+    behave(0, NSS_STATUS_SUCCESS, 0);
+    MUST(write_file(FOLDER "/policy.yaml", "version: 1\n"));
+    start_with_policy();
+    MUST(become_wholly(80001));
+    MUST(MI_Context_GetLocalSession(context, &session) == MI_RESULT_OK);
+    MUST(MI_Session_GetApplication(&session, &application) == MI_RESULT_OK);
+    MUST(be_root_wholly());
+    MUST(write_policy(DENIES, "user-name: \"svc-*\""));
+    MUST(miguard_reload(NULL) == MIGUARD_OK);
+    MUST(become_wholly(80001));
+    MUST(MI_Session_GetApplication(&session, &application) == MI_RESULT_ACCESS_DENIED);
+    MUST(be_root_wholly());
+    MUST(strcmp(log_last("event.reason"), "name-invalid") == 0);
+    host = stub_host_new();
+    MUST(miguard_guard_context(&host->context, &context) == MI_RESULT_OK);
+    MUST(become_wholly(80001));
+    MUST(MI_Context_GetLocalSession(context, &session) == MI_RESULT_OK);
+    MUST(MI_Session_GetApplication(&session, &application) == MI_RESULT_OK);
+    return be_root_wholly() && !wrong;
+}
+
 int main(void)
 {
     static bool one = false, two = true;
@@ -1324,6 +1496,9 @@ int main(void)
     check("sessions with a slow directory, one thread", sessions_are_quick, &one);
     check("sessions with a slow directory, two threads", sessions_are_quick, &two);
     check("readers of the log", readers_fill_in, NULL);
+    check("names of an identity", ask_account_names, NULL);
+    check("sessions by the name of who opens them", sessions_by_name, NULL);
+    check("a session from before the names were asked", reload_with_names, NULL);
     check("fork, reload and stop with a directory that never answers", nothing_hangs, NULL);
     printf("%u passed, %u failed, %u skipped\n", passed, failed, skipped);
     return failed == 0 ? 0 : 1;

@@ -196,6 +196,16 @@ static const char *action_of(const struct policy_call *call)
                : operation_name(call->operation);
 }
 
+/* Of who opened the session, if that is known. */
+static const struct identity_names *names_of(const struct policy_call *call, bool groups)
+{
+    static const struct identity_names none = {.known = false};
+    if (call->opened_as == NULL || call->opened_as->tag != IDENTITY_TAG) {
+        return &none;
+    }
+    return groups ? &call->opened_as->group_names : &call->opened_as->user_names;
+}
+
 /* The bits come with the call, or from what is given. 0xFF is in no UTF-8, and the only wrong byte
  * here. */
 static unsigned unreadable(const struct policy_call *call)
@@ -203,7 +213,8 @@ static unsigned unreadable(const struct policy_call *call)
     bool nameless = call->operation == OPERATION_ACTION && *action_of(call) == '\0';
     bool broken = call->resource != NULL && strchr(call->resource, 0xFF) != NULL;
     return call->unreadable | (nameless ? 8 : 0) | (broken ? 16 : 0) |
-           (call->moment < 1704067200 ? 32 : 0);
+           (call->moment < 1704067200 ? 32 : 0) | (names_of(call, false)->known ? 0 : 64) |
+           (names_of(call, true)->known ? 0 : 128);
 }
 
 static const char *this_host(void)
@@ -231,6 +242,17 @@ static bool in_time(const struct draft_times *times, int64_t moment)
     return hours && (times->days == 0 || (times->days & 1 << at.tm_wday) != 0) &&
            (times->from == 0 || moment >= times->from) &&
            (times->until == 0 || moment < times->until);
+}
+
+/* By the names alone: "*" is no exception to that. */
+static bool name_holds(const struct draft_globs *globs, const struct identity_names *names)
+{
+    const char *name = names->texts;
+    bool held = globs->count == 0;
+    for (uint32_t i = 0; i < names->count && !held; i++, name += strlen(name) + 1) {
+        held = one_like(globs->items, globs->count, name, false);
+    }
+    return held;
 }
 
 /* Each key that is there for sure does not hold. */
@@ -283,6 +305,13 @@ static bool excepts_nothing(const struct draft_match *except, const struct polic
         in_time(&except->when, call->moment)) {
         return false;
     }
+    for (int i = 0; i < 2; i++) {
+        const struct draft_globs *account = i == 0 ? &except->user_names : &except->group_names;
+        if (account->count != 0 && (unreadable(call) & (64u << i)) == 0 &&
+            name_holds(account, names_of(call, i == 1))) {
+            return false;
+        }
+    }
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (names[i].globs->count != 0 && (unreadable(call) & names[i].bit) == 0 &&
             one_like(names[i].globs->items, names[i].globs->count, names[i].name, names[i].fold)) {
@@ -325,6 +354,10 @@ static bool holds(const struct draft_match *match, const struct policy_call *cal
            one_like(match->hosts.items, match->hosts.count, this_host(), true) &&
            (!has_times(&match->when) || (unreadable(call) & 32) != 0 ||
             in_time(&match->when, call->moment)) &&
+           ((unreadable(call) & 64) != 0 ||
+            name_holds(&match->user_names, names_of(call, false))) &&
+           ((unreadable(call) & 128) != 0 ||
+            name_holds(&match->group_names, names_of(call, true))) &&
            ((unreadable(call) & 1) != 0 ||
             one_like(match->namespaces.items, match->namespaces.count, call->name_space, true)) &&
            ((unreadable(call) & 2) != 0 ||
@@ -412,7 +445,9 @@ static bool asks_for_unreadable(const struct draft_match *match, const struct po
 {
     const struct draft_match *except = match->except;
 
-    if (except != NULL && (names_unreadable(&except->namespaces, call, 1) ||
+    if (except != NULL && (names_unreadable(&except->user_names, call, 64) ||
+                           names_unreadable(&except->group_names, call, 128) ||
+                           names_unreadable(&except->namespaces, call, 1) ||
                            names_unreadable(&except->classes, call, 2) ||
                            names_unreadable(&except->methods, call, 4) ||
                            names_unreadable(&except->actions, call, 8) ||
@@ -420,7 +455,9 @@ static bool asks_for_unreadable(const struct draft_match *match, const struct po
                            (has_times(&except->when) && (unreadable(call) & 32) != 0))) {
         return true;
     }
-    return asks(match->namespaces.items, match->namespaces.count, call, 1) ||
+    return names_unreadable(&match->user_names, call, 64) ||
+           names_unreadable(&match->group_names, call, 128) ||
+           asks(match->namespaces.items, match->namespaces.count, call, 1) ||
            asks(match->classes.items, match->classes.count, call, 2) ||
            asks(match->methods.items, match->methods.count, call, 4) ||
            asks(match->actions.items, match->actions.count, call, 8) ||
@@ -623,6 +660,8 @@ static struct draft_match some_match(void)
         .capabilities = one_in(5) ? some_capabilities() : 0,
         .as_capabilities = one_in(8) ? some_capabilities() : 0,
         .providers.count = some_count(3),
+        .user_names.count = one_in(5) ? some_count(2) : 0,
+        .group_names.count = one_in(8) ? some_count(2) : 0,
         .hosts.count = one_in(3) ? some_count(3) : 0,
         .namespaces.count = some_count(3),
         .classes.count = some_count(2),
@@ -641,6 +680,8 @@ static struct draft_match some_match(void)
     if (one_in(6)) {
         match.when = some_times();
     }
+    match.user_names.items = some_globs(match.user_names.count, some_name);
+    match.group_names.items = some_globs(match.group_names.count, some_name);
     match.hosts.items = some_globs(match.hosts.count, some_host);
     match.providers.items = some_globs(match.providers.count, some_name);
     match.namespaces.items = some_globs(match.namespaces.count, some_name);
@@ -719,6 +760,18 @@ static struct policy_draft some_draft(void)
 
 /* ---- random questions --------------------------------------------------------------------- */
 
+static struct identity_names some_account_names(uint32_t most)
+{
+    struct identity_names names = {.known = !one_in(8)};
+    char *end = names.texts = take(most, 512);
+    for (uint32_t i = below(most + 1); names.known && i > 0; i--) {
+        const char *name = some_name();
+        end = stpcpy(end, name) + 1;
+        names.count++;
+    }
+    return names;
+}
+
 static const struct miguard_identity *some_identity(void)
 {
     struct miguard_identity *who = take(1, sizeof(*who));
@@ -739,6 +792,8 @@ static const struct miguard_identity *some_identity(void)
         who->groups[i] = some_id();
     }
     who->group_count = identity_sort_groups(who->groups, who->group_count);
+    who->user_names = some_account_names(1);
+    who->group_names = some_account_names(3);
     who->cap[IDENTITY_CAP_EFFECTIVE] = one_in(2)   ? 0
                                        : one_in(3) ? (UINT64_C(1) << 41) - 1
                                                    : some_capabilities();

@@ -68,6 +68,8 @@ static const char *const operations[] = {"read",
                                          "OperationClose"};
 static const char *const all_groups[] = {"\"0\"", "[\"0\", \"+12345\"]", "[0-9, \"0\"]",
                                          "[\"0\", \"+65534\"]"};
+static const char *const user_names[] = {"root", "\"r*\"", "\"*\"", "[\"svc-*\", nobody]"};
+static const char *const group_names[] = {"root", "\"?oot\"", "\"*\"", "\"ops-*\""};
 static const char *const whens[] = {
     "{from: 2025-01-01}", "{until: 2025-01-01}", "{hours: \"00:00-24:00\"}",
     "{days: [mon, tue, wed, thu, fri, sat, sun], until: 2199-12-31}"};
@@ -82,6 +84,8 @@ static const char *const exceptions[] = {"{user: 12345}",
                                          "{as-capability: CAP_KILL}",
                                          "{operation: [write, session]}",
                                          "{when: {until: 2025-01-01}}",
+                                         "{user-name: \"svc-*\"}",
+                                         "{group-name: \"ro*\"}",
                                          "{all-groups: [0-9, \"+12345\"]}",
                                          "{as-all-groups: 0-9}",
                                          "{host: \"n*\"}"};
@@ -118,6 +122,12 @@ static void add_rule(struct text *text, unsigned number)
     }
     if (below(8) == 0) {
         add_key(text, &between, "when", ONE_OF(whens));
+    }
+    if (below(8) == 0) {
+        add_key(text, &between, "user-name", ONE_OF(user_names));
+    }
+    if (below(12) == 0) {
+        add_key(text, &between, "group-name", ONE_OF(group_names));
     }
     if (below(6) == 0) {
         add_key(text, &between, "all-groups", ONE_OF(all_groups));
@@ -423,9 +433,9 @@ static bool replay_line(const char *line, size_t length, const struct policy *sa
 
     bool good = record_parse(line, length, &record, &fault) == NULL &&
                 replay_add(&again, &record) && replay_add(&anew, &record) && again.changed == 0 &&
-                again.unknown == 0;
+                (again.unknown == 0 || policy_asks_names(same));
     bool is_call = record_is(&record, RECORD_OPERATION, operation_name(call.operation));
-    if (good && again.records == 1 && is_call) {
+    if (good && again.records == 1 && is_call && anew.unknown == 0) {
         bool changes = anew.count == 1;
         enum call_end before =
             record_is(&record, RECORD_DECISION, "allow") ? CALL_ALLOWED : CALL_REFUSED;

@@ -77,6 +77,13 @@ static const struct {
     {"mismatch in a smaller one",
      PAIR("mismatch: securebits", "user: root, mismatch: [securebits, lsm-label]"), NULL},
 
+    /* names of accounts */
+    {"a name in a pattern", PAIR("user-name: \"svc-*\"", "user-name: svc-web"), SHADOWED},
+    {"a name in another case", PAIR("user-name: SVC", "user-name: svc"), NULL},
+    {"any name, and none", PAIR("group-name: \"?*\"", "user: root"), NULL},
+    {"any name alone", ONE("user-name: \"*\"", "deny"), "leave the key out"},
+    {"any group alone", ONE("group-name: [ops, \"*\"]", "deny"), "\"*\" under group-name"},
+
     /* rules that no call reaches */
     {"open and mismatch", ONE("operation: GetLocalSession, mismatch: securebits", "deny"),
      "nothing can differ in GetLocalSession"},

@@ -44,6 +44,16 @@ static gid_t admin_groups[] = {27};
 /* The effective id counts alone: the others are 7 everywhere. */
 static const struct miguard_identity root = IDENTITY(0, 0, NULL, 0, CAP_ALL);
 static const struct miguard_identity web = IDENTITY(33, 33, web_groups, 2, 0);
+static char one_name[] = "svc-web", two_names[] = "users\0ops-eu";
+static const struct miguard_identity with_names = {.tag = IDENTITY_TAG,
+                                                   .known = MIGUARD_COMPONENTS_ALL,
+                                                   .user_names = {true, 1, one_name},
+                                                   .group_names = {true, 2, two_names}};
+static const struct miguard_identity nameless = {.tag = IDENTITY_TAG,
+                                                 .known = MIGUARD_COMPONENTS_ALL,
+                                                 .user_names = {true, 0, NULL},
+                                                 .group_names = {true, 0, NULL}};
+static const struct draft_glob svc[] = {{"svc-*"}}, ops[] = {{"ops-*"}}, any_name[] = {{"*"}};
 static const struct miguard_identity admin = IDENTITY(1000, 100, admin_groups, 1, CAP_NET_ADMIN);
 static const struct miguard_identity nobody_at_all; /* zeroed: no identity */
 static const struct miguard_identity minus_one = IDENTITY(UINT32_MAX, UINT32_MAX, NULL, 0, 0);
@@ -335,6 +345,20 @@ static const struct {
     {{.as_all_groups = {only_root, 1}, .mismatch = EUID},
      {.opened_as = &web, .mismatch = EUID},
      "as-all-groups asks for an identity of use that is not known"},
+
+    /* user-name, group-name: as the directory had them when the session was opened */
+    {{.user_names = {svc, 1}}, {.opened_as = &with_names}, NULL},
+    {{.user_names = {ops, 1}}, {.opened_as = &with_names}, "user-name does not match"},
+    {{.user_names = {any_name, 1}}, {.opened_as = &with_names}, NULL},
+    {{.user_names = {any_name, 1}}, {.opened_as = &nameless}, "has none"},
+    {{.group_names = {ops, 1}}, {.opened_as = &with_names}, NULL}, /* its second one */
+    {{.group_names = {svc, 1}}, {.opened_as = &with_names}, "group-name does not match"},
+    {{.group_names = {any_name, 1}}, {.opened_as = &nameless}, "no group"},
+    {{.except = &(struct draft_match){.user_names = {svc, 1}}}, {.opened_as = &with_names}, "not"},
+    {{.except = &(struct draft_match){.user_names = {ops, 1}}}, {.opened_as = &with_names}, NULL},
+    {{.except = &(struct draft_match){.user_names = {any_name, 1}}},
+     {.opened_as = &nameless},
+     NULL},
 
     /* capability: any of those listed, in the effective set */
     {{.capabilities = CAP_SYS_ADMIN}, {.opened_as = &root}, NULL},

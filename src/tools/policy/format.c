@@ -464,6 +464,11 @@ static bool same_globs(const struct draft_globs *a, const struct draft_globs *b)
     return same;
 }
 
+static bool same_names(const struct draft_globs *a, const struct draft_globs *b)
+{
+    return same_globs(a, b);
+}
+
 static bool same_capabilities(const uint64_t *a, const uint64_t *b)
 {
     return *a == *b;

@@ -132,6 +132,13 @@ static bool covers_globs(const struct draft_globs *earlier, const struct draft_g
     return true;
 }
 
+/* "*" does not cover the absent key, which holds without a name. */
+static bool covers_names(const struct draft_globs *earlier, const struct draft_globs *later,
+                         struct cover cover)
+{
+    return earlier->count == 0 || (later->count > 0 && covers_globs(earlier, later, cover));
+}
+
 /* Sets of alternatives: 0 is the absent key. */
 static bool set_covers(uint64_t earlier, uint64_t later)
 {
@@ -214,6 +221,11 @@ static void warn_components(struct diagnostics *findings, const struct draft_rul
 static bool given_ranges(const struct draft_ranges *ranges)
 {
     return ranges->count > 0;
+}
+
+static bool given_names(const struct draft_globs *globs)
+{
+    return globs->count > 0;
 }
 
 static bool given_members(const struct draft_ranges *members)
@@ -395,6 +407,19 @@ static void lint_action_case(const struct policy_draft *draft, const struct draf
     }
 }
 
+/* "*" holds for each user with a name, and fails with the directory: rarely what is meant. */
+static void lint_any_name(const struct draft_rule *rule, const struct draft_globs *names,
+                          const char *key, struct diagnostics *findings)
+{
+    for (uint32_t i = 0; i < names->count; i++) {
+        if (strcmp(names->items[i].text, "*") == 0) {
+            WARN(findings, &rule->place,
+                 "rule '%s': \"*\" under %s holds for all that have a name; leave the key out",
+                 rule->name, key);
+        }
+    }
+}
+
 /* What keeps every call away from a rule, whatever the others say. */
 static void lint_reachable(const struct policy_draft *draft, const struct draft_rule *rule,
                            struct diagnostics *findings)
@@ -417,6 +442,8 @@ static void lint_reachable(const struct policy_draft *draft, const struct draft_
              rule->name);
     }
     lint_names(rule, findings);
+    lint_any_name(rule, &match->user_names, "user-name", findings);
+    lint_any_name(rule, &match->group_names, "group-name", findings);
     if (match->mismatch != 0 && (match->mismatch & compared) == 0) {
         warn_components(findings, rule, ignored,
                         "it is never reached: its mismatch has only what compare leaves out");

@@ -63,6 +63,7 @@ enum miguard_status selftest_ask(const struct draft_test *test, const struct pol
         selftest_question_release(question);
         return MIGUARD_NO_MEMORY;
     }
+    policy_ask_names(policy, &question->opened_as);
     /* What follows from the two identities, and what the test declares beside it. */
     miguard_components differing =
         miguard_identity_compare(&question->opened_as, &question->used_as) | test->differing;
@@ -86,8 +87,8 @@ enum miguard_status selftest_ask(const struct draft_test *test, const struct pol
 
 void selftest_question_release(struct selftest_question *question)
 {
-    base_free(question->opened_as.groups);
-    base_free(question->used_as.groups);
+    identity_release(&question->opened_as);
+    identity_release(&question->used_as);
     memset(question, 0, sizeof(*question));
 }
 

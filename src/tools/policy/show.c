@@ -439,6 +439,12 @@ static void yaml_globs(struct text *text, const char *key, const struct draft_gl
     end_line(text, start, place);
 }
 
+static void yaml_names(struct text *text, const char *key, const struct draft_globs *globs,
+                       const struct policy_place *place)
+{
+    yaml_globs(text, key, globs, place);
+}
+
 /* As yaml_bits(), within match. */
 static void yaml_key_set(struct text *text, const char *key, enum set_kind kind, uint64_t set,
                          const struct policy_place *place)
@@ -757,6 +763,11 @@ static void json_globs(struct text *text, const char *key, const struct draft_gl
         text_json_string(text, NULL, globs->items[i].text);
     }
     text_json_close(text, ']');
+}
+
+static void json_names(struct text *text, const char *key, const struct draft_globs *globs)
+{
+    json_globs(text, key, globs);
 }
 
 /* An absent key is an absent member. */

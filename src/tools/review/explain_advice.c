@@ -109,7 +109,9 @@ static const char *const by_reason[AUDIT_REASON_COUNT] = {
         "that a "
         "host could take it for another one: blanks, \".\", \"..\", characters beyond ASCII, more "
         "than 255 characters, or a query that is more than SELECT ... FROM one class. Write names "
-        "plainly, as root/cimv2 and CIM_Process; miguard-policy(5) says what is read.",
+        "plainly, as root/cimv2 and CIM_Process; miguard-policy(5) says what is read. A rule with "
+        "user-name or group-name gives this reason, too, when the directory did not answer as the "
+        "session was opened, or the session is older than the rule: open it again.",
     [AUDIT_REASON_LEFT_SWITCHED] =
         "The callback or request did not undo what it did to its thread; the library did. Let each "
         "miguard_switch_to() have its miguard_switch_back() in the same one, or use "

@@ -18,6 +18,7 @@
 struct decided {
     enum call_end end;
     const char *rule, *source, *reason;
+    bool unsure; /* the policy asks for names of users or groups, which a record does not have */
 };
 
 static struct decided decide_client(const struct record_call *call, const struct policy *policy)
@@ -25,7 +26,7 @@ static struct decided decide_client(const struct record_call *call, const struct
     const struct policy_client client = policy_client(policy, call->provider);
 
     return (struct decided){client.may != DRAFT_MAY_NOTHING ? CALL_ALLOWED : CALL_REFUSED,
-                            client.rule, client.source, client.reason};
+                            client.rule, client.source, client.reason, false};
 }
 
 static struct decided decide(struct record_call *call, const struct policy *policy)
@@ -36,7 +37,7 @@ static struct decided decide(struct record_call *call, const struct policy *poli
     record_call_prepare(call, policy);
     const struct policy_verdict verdict = policy_decide(policy, &call->call);
     return (struct decided){record_call_end_of(&verdict), verdict.rule, verdict.source,
-                            verdict.reason};
+                            verdict.reason, verdict.name_invalid && policy_asks_names(policy)};
 }
 
 static bool same_group(const struct replay_group *group, const struct decided *before,
@@ -99,13 +100,17 @@ static bool compare_ends(struct replay *replay, const struct record *record,
                          struct record_call *call)
 {
     char rule[1024];
-    struct decided before = {call->end, rule, "", ""};
+    struct decided before = {call->end, rule, "", "", false};
 
     (void)record_text(record, RECORD_RULE, rule, sizeof(rule));
     if (replay->before != NULL) {
         before = decide(call, replay->before);
     }
     const struct decided after = decide(call, replay->after);
+    if (before.unsure || after.unsure) {
+        replay->unknown++;
+        return true;
+    }
     replay->records++;
     replay->calls += export_repeats(record);
     replay->one_of_classes += call->one_of_classes ? export_repeats(record) : 0;
