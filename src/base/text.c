@@ -333,7 +333,9 @@ void text_json_close(struct text *text, char bracket)
 void text_json_raw(struct text *text, const char *name, const char *value)
 {
     text_json_name(text, name);
-    text_append(text, value);
+    if (value[0] != '\0') {
+        text_append(text, value);
+    }
 }
 
 void text_json_unsigned(struct text *text, const char *name, uint64_t value)

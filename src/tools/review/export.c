@@ -256,10 +256,10 @@ static void export_full(struct text *text, const struct export_form *form,
 void export_record(struct text *text, const struct export_form *form,
                    struct record_expander *expander, const struct record *record)
 {
-    struct text line = TEXT_EMPTY;
+    struct text own = TEXT_EMPTY, *line = record_expander_line(expander, &own);
     struct record full;
 
-    text->failed = !record_expand_next(expander, record, &line, &full) || text->failed;
+    text->failed = !record_expand_next(expander, record, line, &full) || text->failed;
     export_full(text, form, &full);
-    text_release(&line);
+    text_release(&own);
 }

@@ -290,11 +290,22 @@ static const struct {
 #undef ACTION_ROW
 };
 
+/* By its first letter, before record_is() is asked: several of some 30 words are, of each record.
+ */
+static bool may_be(const struct slice *slice, const char *word)
+{
+    return slice->at != NULL && slice->length > 2 &&
+           (slice->at[0] != '"' || slice->at[1] == word[0] || slice->at[1] == '\\');
+}
+
 /* By the closed list of the version that reads. */
 bool export_action(const struct record *record, enum audit_action *ret_action)
 {
+    const struct slice *action_at = &record->field[RECORD_ACTION];
+
     for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
-        if (record_is(record, RECORD_ACTION, actions[i].name)) {
+        if (may_be(action_at, actions[i].name) &&
+            record_is(record, RECORD_ACTION, actions[i].name)) {
             *ret_action = (enum audit_action)i;
             return true;
         }
@@ -314,8 +325,11 @@ const char *export_action_text(const struct record *record)
 /* As export_action(), for event.reason. */
 bool export_reason(const struct record *record, enum audit_reason *ret_reason)
 {
+    const struct slice *reason_at = &record->field[RECORD_REASON];
+
     for (enum audit_reason i = 0; i < AUDIT_REASON_COUNT; i++) {
-        if (record_is(record, RECORD_REASON, audit_reasons[i].name)) {
+        if (may_be(reason_at, audit_reasons[i].name) &&
+            record_is(record, RECORD_REASON, audit_reasons[i].name)) {
             *ret_reason = i;
             return true;
         }

@@ -563,8 +563,11 @@ static void add_ids(struct making *making, size_t at[2][2])
             continue;
         }
         add_member(making, ids[i].absent, "", 0);
-        for (size_t k = 0; k < length && !text->failed; k++) { /* text may move */
-            text_append_bytes(text, &(const char){text->data[same[0] + k]}, 1);
+        char part[64]; /* text may move */
+        for (size_t k = 0, size; k < length && !text->failed; k += size) {
+            size = length - k < sizeof(part) ? length - k : sizeof(part);
+            memcpy(part, text->data + same[0] + k, size);
+            text_append_bytes(text, part, size);
         }
     }
 }
@@ -714,7 +717,8 @@ struct record_expander {
     struct known_cred {
         struct text key, cred;
     } creds[CREDS];
-    struct text key; /* of the record at hand */
+    struct text key;  /* of the record at hand */
+    struct text line; /* for record_expander_line() */
 };
 
 struct record_expander *record_expander_new(void)
@@ -738,8 +742,18 @@ void record_expander_free(struct record_expander *expander)
         record_kinds_free(expander->bare);
         record_kinds_free(expander->full);
         text_release(&expander->key);
+        text_release(&expander->line);
     }
     base_free(expander);
+}
+
+struct text *record_expander_line(struct record_expander *expander, struct text *own)
+{
+    if (expander == NULL) {
+        return own;
+    }
+    text_clear(&expander->line);
+    return &expander->line;
 }
 
 /* All that make_cred() reads; a byte that no value has stands between. */

@@ -26,6 +26,9 @@ struct record_expander;
 /* NULL: out of memory. */
 struct record_expander *record_expander_new(void);
 void record_expander_free(struct record_expander *expander);
+/* An empty text for record_expand_next(), which keeps its memory from record to record; own without
+ * an expander. */
+struct text *record_expander_line(struct record_expander *expander, struct text *own);
 /* As record_expand(). */
 MIGUARD_CHECKED bool record_expand_next(struct record_expander *expander,
                                         const struct record *record, struct text *text,
