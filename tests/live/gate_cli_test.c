@@ -229,24 +229,29 @@ static unsigned count_of(const char *text)
 static void check_report(const char *options, bool recorded)
 {
     const char *out = getenv("OUT");
-    char folder[] = "/tmp/miguard-gate-test-XXXXXX", arguments[512];
+    char folder[] = "/run/miguard-gate-test-XXXXXX", arguments[512];
 
     if (mkdtemp(folder) == NULL) {
         abort();
     }
+    snprintf(arguments, sizeof(arguments), "%s/p.yaml", folder);
+    FILE *file = fopen(arguments, "w");
+    if (file == NULL) {
+        abort();
+    }
+    fputs("version: 1\naudit: { repeat-window: off }\n", file); /* each has a record of its own */
+    fclose(file);
     snprintf(arguments, sizeof(arguments),
-             "run %s --audit %s/a.jsonl --module %s/providers/impersonator.so invoke root/test "
-             "MG_Impersonator Act Name=setfsuid",
-             options, folder, out != NULL ? out : "build");
+             "run %s --policy %s/p.yaml --audit %s/a.jsonl --module %s/providers/impersonator.so "
+             "invoke root/test MG_Impersonator Act Name=setfsuid",
+             options, folder, folder, out != NULL ? out : "build");
     expect(run(arguments) == 0, options);
     snprintf(arguments, sizeof(arguments), "audit search --decision deny --format json %s/a.jsonl",
              folder);
     (void)run(arguments);
     const unsigned strays = count_of("\"action\":\"gate\"");
-    expect(strays == (recorded ? 7U : 0U), options);
+    expect(strays == (recorded ? 13U : 0U), options);
     expect(strays == count_of("impersonator.so\",\"offset\":"), "each has its call site");
-    snprintf(arguments, sizeof(arguments), "%s/a.jsonl", folder);
-    unlink(arguments);
     snprintf(arguments, sizeof(arguments), "rm -rf %s", folder);
     expect(system(arguments) == 0, "rm");
 }
@@ -306,9 +311,11 @@ int main(void)
     check_policy();
     if (gate_works()) {
         check_run();
+    }
+    if (gate_works() && geteuid() == 0) {
         check_reports();
     } else {
-        printf("skip: run --gate: no seccomp filter can be had here\n");
+        printf("skip: run --gate and what it records: needs seccomp filters, and root\n");
     }
     printf("%u passed, %u failed\n", passed, failed);
     return failed == 0 ? 0 : 1;
