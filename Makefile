@@ -376,12 +376,12 @@ test-deps: export NEED_SCHEMA := 1
 .PHONY: test-deps
 test-deps: deps
 	@NEED_CXX=1 NEED_MANDOC=1 NEED_DAEMONS=1 NEED_JQ=1 NEED_ZSTD=1 NEED_CLANG=1 NEED_ANALYSIS=1 NEED_BINDINGS=1 \
-	    NEED_SHELLS=1 NEED_DEB=1 NEED_LIBDW=1 NEED_POSTGRESQL=1 NEED_MINISIGN=1 sh src/deps.sh || \
+	    NEED_SHELLS=1 NEED_DEB=1 NEED_LIBDW=1 NEED_POSTGRESQL=1 NEED_MINISIGN=1 NEED_RECIPES=1 sh src/deps.sh || \
 	    echo "  some programs that tests use cannot be installed; those tests are skipped"
 
 # As many tests as processors at a time (JOBS), those that compile and those that take long first: the
 # last one would run alone.
-scripts := tests/package/quickstart_test.sh $(addprefix tests/live/,sign_test.sh bundle_test.sh build_test.sh bindings_test.sh older_libc_test.sh layers_test.sh \
+scripts := tests/package/quickstart_test.sh $(addprefix tests/live/,sign_test.sh bundle_test.sh bundle_recipes_test.sh build_test.sh bindings_test.sh older_libc_test.sh layers_test.sh \
     reproducible_test.sh switch_cxx_test.sh mi_names_test.sh words_test.sh man_test.sh policy_man_test.sh audit_man_test.sh \
     audit_init_test.sh completion_test.sh unwind_cxx_test.sh abi_test.sh copies_test.sh unload_test.sh \
     installed_test.sh examples_build_test.sh daemon_man_test.sh sigma_test.sh audit_alert_test.sh policy_edit_test.sh call_line_test.sh)

@@ -60,6 +60,10 @@ fi
 [ -z "${NEED_POSTGRESQL:-}" ] || need postgresql postgresql-server command -v psql
 # Signatures are made and verified in both directions with this program.
 [ -z "${NEED_MINISIGN:-}" ] || need minisign minisign command -v minisign
+[ -z "${NEED_MINISIGN:-}" ] || need strace strace command -v strace
+# The recipes that bring bundles to hosts.
+[ -z "${NEED_RECIPES:-}" ] || need rsync rsync command -v rsync
+[ -z "${NEED_RECIPES:-}" ] || need ansible-core ansible-core command -v ansible-playbook
 # The recipe of policy/fleet is tested with it.
 [ -z "${NEED_POSTGRESQL:-}" ] || need rsyslog-relp rsyslog-relp sh -c 'ls /usr/lib*/rsyslog/imrelp.so /usr/lib/*/rsyslog/imrelp.so | grep -q .'
 [ -z "${NEED_BROWSER:-}" ] || need chromium chromium command -v chromium
