@@ -380,7 +380,7 @@ is_whole_when_killed() {
     ends=0 kills=0 i=0
     while [ $i -lt "${rounds:-400}" ]; do
         next=$([ $((i % 2)) -eq 0 ] && echo two || echo one)
-        timeout -s KILL "0.$(printf %04d $((i * 7 % 300 + 1)))" "$miguard" policy install --allow-older --to "$place" \
+        timeout --foreground -s KILL "0.$(printf %04d $((i * 7 % 300 + 1)))" "$miguard" policy install --allow-older --to "$place" \
             --key "$tmp/site.pub" "$tmp/$next.yaml" >/dev/null 2>&1
         status=$?
         [ $status -eq 0 ] && ends=$((ends + 1))

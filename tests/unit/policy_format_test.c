@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/policy/show.h"
 
@@ -184,6 +185,9 @@ static const char *const different[] = {
     V "audit: {keys: names}\n",
     V "audit: {keys: none}\n",
     V "compare: [euid]\n",
+    V "clients: [{provider: a.so, may: identify}]\n",
+    V "clients: [{provider: a.so, may: impersonate}]\n",
+    V "clients: [{provider: [a.so, b.so], may: identify}]\n",
     V "rules: [{name: a, decision: deny}]\n",
     V "rules: [{name: b, decision: deny}]\n",
     V "rules: [{name: a, decision: allow}]\n",
@@ -338,6 +342,26 @@ static unsigned count_comments(const char *text)
     return count;
 }
 
+/* A setting and the rules from number first on, with comments at every place. */
+static void random_file(struct text *source, bool has_watch, unsigned first, unsigned rules)
+{
+    random_lines(source, 0);
+    if (has_watch) {
+        text_append(source, "watch: true");
+        random_end(source);
+        random_lines(source, 0);
+    }
+    text_append(source, "rules:");
+    random_end(source);
+    for (unsigned k = 0; k < rules; k++) {
+        random_rule(source, first + k);
+    }
+    random_lines(source, 0);
+    text_append(source, "version: 1");
+    random_end(source);
+    random_lines(source, 0);
+}
+
 START_TEST(random_files)
 {
     unsigned rounds = getenv("QUICK") != NULL ? 100 : 1000;
@@ -347,24 +371,105 @@ START_TEST(random_files)
         struct text source = TEXT_EMPTY, text = TEXT_EMPTY;
         unsigned rules = roll(3) + 1;
         comment_count = 0;
-        random_lines(&source, 0);
-        text_append(&source, "watch: true");
-        random_end(&source);
-        random_lines(&source, 0);
-        text_append(&source, "rules:");
-        random_end(&source);
-        for (unsigned k = 0; k < rules; k++) {
-            random_rule(&source, k);
-        }
-        random_lines(&source, 0);
-        text_append(&source, "version: 1");
-        random_end(&source);
-        random_lines(&source, 0);
+        random_file(&source, true, 0, rules);
         check_format(source.data, &text);
         ck_assert_msg(count_comments(text.data) == comment_count, "%s\nbecame\n%s", source.data,
                       text.data);
         text_release(&source);
         text_release(&text);
+    }
+}
+END_TEST
+
+/* ---- several files as one ------------------------------------------------------------------- */
+
+/* The policy that the files are together, as the loader reads them. */
+static struct policy_draft *load_files(const struct text *files, size_t count)
+{
+    char names[3][32];
+    const char *paths[3];
+    struct diagnostics errors = DIAGNOSTICS_EMPTY;
+    struct policy_draft *draft = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        strcpy(names[i], "/tmp/miguard-merge.XXXXXX");
+        int fd = mkstemp(names[i]);
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(write(fd, files[i].data, files[i].length), (ssize_t)files[i].length);
+        close(fd);
+        paths[i] = names[i];
+    }
+    ck_assert_int_eq(draft_load(paths, count, DRAFT_TRUST_NONE, &draft, &errors), MIGUARD_OK);
+    for (size_t i = 0; i < count; i++) {
+        unlink(names[i]);
+    }
+    diagnostics_release(&errors);
+    return draft;
+}
+
+static void check_merge(const struct text *files, size_t count, struct text *merged)
+{
+    struct diagnostics errors = DIAGNOSTICS_EMPTY;
+    struct format_source sources[3];
+
+    for (size_t i = 0; i < count; i++) {
+        sources[i] = (struct format_source){"part", files[i].data, files[i].length};
+    }
+    ck_assert_int_eq(format_merge(sources, count, "merged", merged, &errors), MIGUARD_OK);
+    diagnostics_release(&errors);
+    struct policy_draft *set = load_files(files, count), *one = load(merged->data);
+    ck_assert_msg(format_same(set, one), "merged:\n%s", merged->data);
+    draft_free(set);
+    draft_free(one);
+}
+
+/* No comment is lost where no setting is replaced. */
+START_TEST(random_merges)
+{
+    unsigned rounds = getenv("QUICK") != NULL ? 60 : 600;
+
+    seed = 2;
+    for (unsigned i = 0; i < rounds; i++) {
+        struct text files[3] = {TEXT_EMPTY, TEXT_EMPTY, TEXT_EMPTY}, merged = TEXT_EMPTY;
+        unsigned count = roll(3) + 1, first = 0;
+        comment_count = 0;
+        for (unsigned k = 0; k < count; k++) {
+            unsigned rules = roll(3) + 1;
+            random_file(&files[k], k == 0, first, rules);
+            first += rules;
+        }
+        check_merge(files, count, &merged);
+        ck_assert_msg(count_comments(merged.data) == comment_count, "%s%s%s\nbecame\n%s",
+                      files[0].data, count > 1 ? files[1].data : "", count > 2 ? files[2].data : "",
+                      merged.data);
+        for (unsigned k = 0; k < 3; k++) {
+            text_release(&files[k]);
+        }
+        text_release(&merged);
+    }
+}
+END_TEST
+
+/* Each of the policies that differ, behind each other one that it can stand behind. */
+START_TEST(merges_of_what_differs)
+{
+    size_t count = sizeof(different) / sizeof(different[0]);
+
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < count; k++) {
+            const char *both[] = {different[i], different[k]};
+            struct text files[2] = {TEXT_EMPTY, TEXT_EMPTY}, merged = TEXT_EMPTY;
+            bool rules = strstr(both[0], "rules:") != NULL && strstr(both[1], "rules:") != NULL;
+            if (rules) { /* names are unique */
+                continue;
+            }
+            text_append(&files[0], both[0]);
+            text_append(&files[1], both[1]);
+            check_merge(files, 2, &merged);
+            text_release(&files[0]);
+            text_release(&files[1]);
+            text_release(&merged);
+        }
     }
 }
 END_TEST
@@ -380,6 +485,8 @@ int main(void)
     tcase_add_test(cases, same_only_when_same);
     tcase_add_test(cases, shown_is_the_same);
     tcase_add_test(cases, random_files);
+    tcase_add_test(cases, random_merges);
+    tcase_add_test(cases, merges_of_what_differs);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

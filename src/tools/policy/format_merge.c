@@ -150,12 +150,25 @@ static void merge_key(struct format_tree *tree, struct format_node *root, struct
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
+/* The version is said once; what was said about it stands on top. */
+static void keep_comments(struct format_tree *tree, struct format_node *entry,
+                          struct format_line **header)
+{
+    put_behind(header, entry->before);
+    if (entry->behind != NULL) {
+        put_behind(header, make_line(tree, entry->behind));
+    }
+}
+
 static void merge_tree(struct format_tree *into, struct format_tree *from,
                        struct format_line **header)
 {
     put_behind(header, format_take_header(from));
     for (struct format_node *entry = from->root->first, *next; entry != NULL; entry = next) {
         next = entry->next;
+        if (strcmp(entry->key, "version") == 0) {
+            keep_comments(from, entry, header);
+        }
         merge_key(from, into->root, entry);
     }
     if (from->footer != NULL) {
