@@ -54,6 +54,15 @@ into_file() { # LOG KEY
     init "$1" >"$2" && verifies "$1" "$2"
 }
 
+# The same key as text and as JSON; none is null.
+as_json() { # FOLDER
+    mkdir -p "$1" && init --json "$1/a" >"$1/key.json" && init --no-key --json "$1/b" >"$1/none.json" &&
+        sed 's/.*"key": "\([^"]*\)".*/\1/' "$1/key.json" >"$1/key" &&
+        grep -q "^{\"log\": \"$1/a\", \"key\": \"miguard-audit-key-1:" "$1/key.json" &&
+        [ "$(cat "$1/none.json")" = "{\"log\": \"$1/b\", \"key\": null}" ] && verifies "$1/a" "$1/key"
+}
+
+check "the key as JSON" as_json "$tmp/json"
 check "a reader that ends at once" into_closed_pipe "$tmp/a" true
 check "a reader that reads nothing" into_closed_pipe "$tmp/a" 'sleep 0.3'
 check "a reader that closes its end" into_closed_pipe "$tmp/a" 'exec <&-; sleep 0.3'

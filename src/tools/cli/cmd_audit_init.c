@@ -27,7 +27,7 @@
 struct request {
     const char *path;
     /* aside and goes_on exclude each other. */
-    bool no_key, aside, goes_on;
+    bool no_key, aside, goes_on, json;
 };
 
 static const struct option_row options[] = {
@@ -40,6 +40,7 @@ static const struct option_row options[] = {
          .excludes = "--continue"),
     FLAG("--continue", struct request, goes_on,
          "files of an earlier log whose state is gone stay; they do not belong to the new log"),
+    FLAG("--json", struct request, json, "print the key as a JSON object with the log's path"),
 };
 
 /* ---- handing the key over -------------------------------------------------------------------- */
@@ -103,7 +104,27 @@ struct giving {
     const char *path;
     /* Borrowed; begin() wipes it. */
     const struct chain_key *key;
+    bool json;
 };
+
+/* {"log": PATH, "key": TEXT or null}, written by itself: a JSON value would keep a copy of the key.
+ */
+static void print_key_json(const char *path, const char *key)
+{
+    char *valid = valid_utf8(path);
+    json_t *log = json_string(valid != NULL ? valid : "");
+    char *quoted = log != NULL ? json_dumps(log, JSON_ENCODE_ANY | JSON_ENSURE_ASCII) : NULL;
+
+    printf("{\"log\": %s, \"key\": ", quoted != NULL ? quoted : "null");
+    if (key != NULL) {
+        printf("\"%s\"}\n", key);
+    } else {
+        puts("null}");
+    }
+    json_decref(log);
+    free(valid);
+    free(quoted);
+}
 
 /* Prints the key and waits until its reader has it; called by file_begin() before the chain begins.
  * 0, or an error number, on which nothing is begun. A key that did not reach its reader is lost,
@@ -115,9 +136,13 @@ static int give_key(void *context)
 
     errno = 0;
     chain_key_text(giving->key, text);
-    fputs("# verification key of the log ", stdout);
-    print_safe(stdout, giving->path, true);
-    printf(", made once: keep it off this host\n%s\n", text);
+    if (giving->json) {
+        print_key_json(giving->path, text);
+    } else {
+        fputs("# verification key of the log ", stdout);
+        print_safe(stdout, giving->path, true);
+        printf(", made once: keep it off this host\n%s\n", text);
+    }
     explicit_bzero(text, sizeof(text));
     if (fflush(stdout) != 0 || ferror(stdout)) {
         return errno != 0 ? errno : EIO;
@@ -151,7 +176,7 @@ static int begin(const struct request *request, const char *path)
 {
     struct miguard_error error = {0};
     struct chain_key key = {.present = false};
-    struct giving giving = {.path = path, .key = &key};
+    struct giving giving = {.path = path, .key = &key, .json = request->json};
     char aside[PATH_MAX] = "";
 
     if (!chain_init()) {
@@ -171,6 +196,9 @@ static int begin(const struct request *request, const char *path)
     enum miguard_status status = begin_undisturbed(&beginning, aside, &error);
     if (aside[0] != '\0') {
         complain(CLI_YES, "what lay there is in %s now", aside);
+    }
+    if (status == MIGUARD_OK && !key.present && request->json) {
+        print_key_json(path, NULL);
     }
     if (status == MIGUARD_OK && key.present) {
         fputs("miguard: the chain is begun. The key above is not stored here: keep it elsewhere\n",

@@ -34,6 +34,7 @@ static const struct option_row test_options[] = {
     NUMBER("--threshold", "PERCENT", struct request, least, 0, 100,
            "fail when fewer of the rules are reached", .noun = "percentage", .preset = 100,
            .needs = "--coverage"),
+    FLAG("--json", struct request, json, "print one JSON object for each FILE, with its coverage"),
 };
 
 /* ---- check ---------------------------------------------------------------------------------- */
@@ -149,12 +150,44 @@ static void print_unreached(const struct policy_set *set)
     }
 }
 
-/* Counts, coverage and the rules that were not reached. --threshold counts with --coverage only,
- * which the table demands. CLI_NO for a failed test or too little coverage. */
-static int print_tested(const struct request *request, const struct policy_set *set)
+/* Names of the rules that no test reaches; "default" is no rule's name. NULL out of memory. */
+static json_t *unreached_json(const struct policy_set *set)
 {
-    unsigned percent = selftest_coverage(&set->tested);
+    json_t *names = json_array();
+    bool good = names != NULL;
 
+    for (uint32_t i = 0; good && i < set->tested.rule_count; i++) {
+        good = set->tested.rules_reached[i] ||
+               json_array_append_new(names, json_string(set->draft->rules[i].name)) == 0;
+    }
+    if (good && !set->tested.default_reached) {
+        good = json_array_append_new(names, json_string("default")) == 0;
+    }
+    if (!good) {
+        json_decref(names);
+    }
+    return good ? names : NULL;
+}
+
+/* A policy with errors was not tested: draft is NULL, or nothing passed or failed. */
+static int print_tested_json(const struct policy_set *set, bool good)
+{
+    char *label = valid_utf8(set->label);
+    json_t *json =
+        json_pack("{s:s?, s:b, s:I, s:I, s:I, s:o, s:o}", "policy", label, "ok", good, "passed",
+                  (json_int_t)set->tested.passed, "failed", (json_int_t)set->tested.failed,
+                  "coverage", (json_int_t)selftest_coverage(&set->tested), "not_reached",
+                  unreached_json(set), "findings", findings_json(&set->findings));
+    bool printed = json != NULL && print_json(stdout, json);
+
+    json_decref(json);
+    free(label);
+    return printed ? CLI_YES : complain(CLI_UNABLE, "out of memory");
+}
+
+static void print_tested_text(const struct request *request, const struct policy_set *set,
+                              unsigned percent)
+{
     print_safe(stdout, set->label, false);
     printf(": %u passed, %u failed", set->tested.passed, set->tested.failed);
     if (request->coverage) {
@@ -165,7 +198,21 @@ static int print_tested(const struct request *request, const struct policy_set *
     if (request->coverage) {
         print_unreached(set);
     }
-    bool good = set->tested.failed == 0 && (!request->coverage || percent >= request->least);
+}
+
+/* Counts, coverage and the rules that were not reached. --threshold counts with --coverage only,
+ * which the table demands. CLI_NO for a failed test or too little coverage. */
+static int print_tested(const struct request *request, const struct policy_set *set)
+{
+    unsigned percent = selftest_coverage(&set->tested);
+    bool good = set->findings.errors == 0 && set->tested.failed == 0 &&
+                (!request->coverage || percent >= request->least);
+
+    if (!request->json) {
+        print_tested_text(request, set, percent);
+    } else if (print_tested_json(set, good) != CLI_YES) {
+        return CLI_UNABLE;
+    }
     return good ? CLI_YES : CLI_NO;
 }
 
@@ -178,10 +225,10 @@ static int test_one(const struct request *request, const char *path)
     if (status == CLI_YES) {
         status = policy_set_test(&set);
     }
-    if (status != CLI_UNABLE) {
+    if (status != CLI_UNABLE && !request->json) {
         print_findings(stderr, &set.findings);
     }
-    if (status == CLI_YES) {
+    if (status == CLI_YES || (status == CLI_NO && request->json)) {
         status = print_tested(request, &set);
     }
     policy_set_release(&set);
