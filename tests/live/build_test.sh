@@ -606,9 +606,9 @@ helps() { # words...
 }
 
 option_documented() { # --option
-    grep -Eq -- "(^\.It|^\.Op|^\.Fl|[ |]).*Fl ${1#-}( |\$)|^\.Fl ${1#-}( |\$)" man/miguard.1 || {
+    grep -Eq -- "(^\.It|^\.Op|^\.Fl|[ |]).*Fl ${1#-}( |\$)|^\.Fl ${1#-}( |\$)" man/miguard.1 man/miguard-serve.1 || {
         # A command of miguard(1) that takes a QUERY has its options in miguard-audit(1).
-        grep -q '^\.Op Ar QUERY' man/miguard.1 && sed -n '/^\.Sh QUERY/,/^\.Sh EX/p' man/miguard-audit.1 |
+        grep -q '^\.Op Ar QUERY' man/miguard.1 man/miguard-serve.1 && sed -n '/^\.Sh QUERY/,/^\.Sh EX/p' man/miguard-audit.1 |
             grep -Eq -- "Fl ${1#-}( |\$)"
     }
 }
@@ -656,7 +656,7 @@ while read -r words; do
 done <"$tmp/commands"
 check "miguard --help" helps
 check "miguard(1) has every command" commands_documented
-check "miguard(1) has every option" options_documented
+check "miguard(1) or miguard-serve(1) has every option" options_documented
 
 # ---- the tree -----------------------------------------------------------------------------------
 

@@ -338,7 +338,7 @@ static void check_row(const struct row *row)
 static const struct row rows[] = {
     /* usage */
     {"policy", 2, "",
-     "missing command; use check, show, explain, who, replay, diff, test, edit, fmt or "},
+     "missing command; use check, show, explain, who, replay, diff, test, edit, fmt, "},
     {"policy stat", 2, "", "did you mean status?"},
     {"policy --help", 0, "usage: miguard policy COMMAND", ""},
     {"policy check --help", 0, "usage: miguard policy check", ""},
