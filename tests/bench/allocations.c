@@ -6,17 +6,27 @@
 
 #include "base/alloc.h"
 
-_Atomic long allocations;
+__thread long allocations;
+bool allocations_shared;
+_Atomic long allocations_of_all;
+
+static void count_one(void)
+{
+    allocations++;
+    if (allocations_shared) {
+        allocations_of_all++;
+    }
+}
 
 void *base_alloc(size_t count, size_t size)
 {
-    allocations++;
+    count_one();
     return calloc(count, size);
 }
 
 void *base_resize(void *block, size_t count, size_t size)
 {
-    allocations++;
+    count_one();
     return reallocarray(block, count, size);
 }
 

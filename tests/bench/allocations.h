@@ -3,6 +3,14 @@
 #ifndef BENCH_ALLOCATIONS_H
 #define BENCH_ALLOCATIONS_H
 
-extern _Atomic long allocations;
+#include <stdbool.h>
+
+/* Of this thread. */
+extern __thread long allocations;
+
+/* Of all threads, while they are asked for: a counter that threads share would make them wait for
+ * each other. */
+extern bool allocations_shared;
+extern _Atomic long allocations_of_all;
 
 #endif

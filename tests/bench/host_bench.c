@@ -310,9 +310,9 @@ static void get_front(void *self, MI_Context *context, const MI_Char *space,
     }
     figures[GET] = timed(ask_get, &session, CALLS, 1);
     figures[INVOKE] = timed(ask_invoke, &session, CALLS, 1);
-    const long before = allocations;
+    const long before = allocations_of_all;
     figures[ENUMERATE] = timed(ask_enumerate, &session, 2, INSTANCES);
-    figures[ALLOCATIONS] = (double)(allocations - before) / (2 * INSTANCES);
+    figures[ALLOCATIONS] = (double)(allocations_of_all - before) / (2 * INSTANCES);
     figures[QUERY] = timed(ask_query, &session, 2, INSTANCES);
     MI_Context_PostInstance(context, name);
     MI_Context_PostResult(context, MI_RESULT_OK);
@@ -376,6 +376,7 @@ static void *serve(void *data)
     MI_Session session;
 
     declare();
+    allocations_shared = true;
     for (MI_Uint32 i = 0; i < INSTANCES; i++) {
         fill(&things[i], &thing_decl, i);
     }
