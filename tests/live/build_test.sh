@@ -637,6 +637,14 @@ if echo | "$CC" -m32 -ffreestanding -fsyntax-only -x c - >/dev/null 2>&1; then
 else
     skip "a build for 32 bits: $CC cannot make one"
 fi
+# A script that the Makefile does not name is a test that nobody runs.
+script_named() { # PATH
+    grep -q "$(basename "$1")" Makefile
+}
+scripts_named() {
+    printf '%s\n' tests/live/*_test.sh | each script_named
+}
+check "make check runs every script of tests/live" scripts_named
 check "README.md lists every manual page" pages_in_readme
 check "every link between the documents leads somewhere" readme_links_lead
 check "every own manual page that is referred to exists" own_pages_exist
