@@ -94,7 +94,7 @@ sources    = $(foreach folder,$(1),$(wildcard src/$(folder)/*.c))
 shared_src := $(call sources,base)
 guard_src  := $(call sources,model identity switch gate policy audit audit/file audit/sink guard \
                 gateway shim) $(shared_src)
-host_src   := $(call sources,host/object host/query host/mof host/server) $(shared_src)
+host_src   := $(call sources,host/object host/query host/mof host/serial host/server) $(shared_src)
 core_src   := $(call sources,core)
 tools_src  := $(call sources,tools/policy tools/review tools/module tools/sign)
 cli_src    := $(call sources,tools/cli)

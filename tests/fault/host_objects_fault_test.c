@@ -15,6 +15,7 @@
 
 #include "../unit/host_decls.h"
 #include "base/alloc.h"
+#include "host/serial/serial.h"
 
 #define SECRET "the-secret-word"
 
@@ -291,6 +292,43 @@ static MI_Result foreign_class(void)
     return result;
 }
 
+/* Both formats: the text of an instance with its classes, and that of a class. */
+static MI_Result serialize_as(const char *format)
+{
+    struct full_thing full;
+    MI_Serializer serializer = {0};
+    MI_Class *class = NULL;
+    MI_Uint8 buffer[20000];
+    MI_Uint32 needed = 0;
+
+    ck_assert_int_eq(serializer_new(format, &serializer), MI_RESULT_OK);
+    memset(buffer, 0xAA, sizeof(buffer));
+    MI_Result result =
+        serializer_ft.SerializeInstance(&serializer, MI_SERIALIZER_FLAGS_INSTANCE_WITH_CLASS,
+                                        full_thing(&full), buffer, sizeof(buffer), &needed);
+    ck_assert((needed > 0) == (result == MI_RESULT_OK) && (buffer[0] != 0xAA) == (needed > 0));
+    if (result == MI_RESULT_OK) {
+        result = class_new(&test_thing_decl, "root/test", "here", &class);
+    }
+    if (result == MI_RESULT_OK) {
+        result = serializer_ft.SerializeClass(&serializer, MI_SERIALIZER_FLAGS_CLASS_DEEP, class,
+                                              buffer, sizeof(buffer), &needed);
+        ck_assert((needed > 0) == (result == MI_RESULT_OK));
+    }
+    (void)MI_Class_Delete(class);
+    return result;
+}
+
+static MI_Result serialize_xml(void)
+{
+    return serialize_as("MI_XML");
+}
+
+static MI_Result serialize_mof(void)
+{
+    return serialize_as("MI_MOF_CIMV2_EXTV1");
+}
+
 static MI_Result sets(void)
 {
     MI_PropertySet *set = NULL;
@@ -404,6 +442,8 @@ static const struct {
     {"numbers from texts", text_array},
     {"class over a static declaration", static_class},
     {"class over a foreign declaration", foreign_class},
+    {"serializing as XML", serialize_xml},
+    {"serializing as MOF", serialize_mof},
     {"property sets", sets},
     {"error instances", errors},
     {"operation options", operation_options},

@@ -18,7 +18,7 @@ skipped=0
 
 page=src/README.md
 folders="base model identity switch gate policy audit audit/file audit/sink guard core gateway shim
-         shim/template preload host/object host/query host/mof
+         shim/template preload host/object host/query host/mof host/serial
          host/server tools/policy tools/review tools/module tools/sign tools/cli"
 
 # The rows of the table behind a heading, as columns with a tab between.

@@ -804,7 +804,7 @@ START_TEST(test_application)
                          &application, MI_SubscriptionDeliveryType_Pull, &delivery_options),
                      MI_RESULT_OK);
     MI_SubscriptionDeliveryOptions_Delete(&delivery_options);
-    MI_Char format[] = "MI_XML";
+    MI_Char format[] = "MI_NOTHING";
     ck_assert_int_eq(MI_Application_NewSerializer(&application, 0, format, &serializer),
                      MI_RESULT_NOT_SUPPORTED);
     ck_assert_int_eq(MI_Application_NewSerializer(&application, 1, format, &serializer),

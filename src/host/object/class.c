@@ -20,6 +20,11 @@ static bool class_is_ours(const MI_Class *self)
     return self != NULL && self->ft == &class_ft && self->classDecl != NULL;
 }
 
+const MI_ClassDecl *class_declaration(const MI_Class *self)
+{
+    return class_is_ours(self) ? self->classDecl : NULL;
+}
+
 /* The common end of the three name slots. A NULL name is a legal answer for namespace and
  * server. */
 static MI_Result class_give_name(const MI_Class *self, const MI_Char *name,

@@ -250,6 +250,9 @@ MI_Result error_instance_result(const MI_Instance *error);
 MI_Result class_new(const MI_ClassDecl *decl, const char *name_space, const char *server,
                     MI_Class **ret_class);
 
+/* The declaration behind a class that this host made, which has no fault; NULL for any other. */
+const MI_ClassDecl *class_declaration(const MI_Class *self);
+
 /* A class with the name, the kind and the superclass's name of decl and nothing else, for a client
  * that asks for names only. Released likewise; independent of decl. */
 MI_Result class_new_name(const MI_ClassDecl *decl, const char *name_space, MI_Class **ret_class);

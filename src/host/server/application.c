@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "host/object/object.h"
+#include "host/serial/serial.h"
 
 /* Close: the caller's handle ends and nothing else. Nothing is owned, and a provider must not be
  * able to end what others use. */
@@ -114,7 +115,7 @@ static MI_Result new_delivery_options(MI_Application *application, MI_Subscripti
     return application == NULL ? MI_RESULT_INVALID_PARAMETER : delivery_options_new(type, options);
 }
 
-/* NewSerializer: no format is offered. The arguments are checked first. */
+/* NewSerializer: NOT_SUPPORTED for a name that is no format. */
 static MI_Result new_serializer(MI_Application *application, MI_Uint32 flags, MI_Char *format,
                                 MI_Serializer *serializer)
 {
@@ -123,7 +124,7 @@ static MI_Result new_serializer(MI_Application *application, MI_Uint32 flags, MI
     }
     memset(serializer, 0, sizeof(*serializer));
     return application == NULL || flags != 0 || format == NULL ? MI_RESULT_INVALID_PARAMETER
-                                                               : MI_RESULT_NOT_SUPPORTED;
+                                                               : serializer_new(format, serializer);
 }
 
 /* NewDeserializer: as new_serializer(). */

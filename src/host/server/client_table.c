@@ -13,6 +13,7 @@
 
 #include "base/fork.h"
 #include "host/object/object.h"
+#include "host/serial/serial.h"
 
 /* A hosted provider is never made, so every handle is invalid. */
 static MI_Result close_hosted_provider(MI_HostedProvider *provider)
@@ -32,38 +33,8 @@ static MI_Result hosted_provider_application(MI_HostedProvider *provider,
     return MI_RESULT_INVALID_PARAMETER;
 }
 
-/* A serializer is never made either; NULL is the caller's mistake, anything else is not
+/* A deserializer is never made either; NULL is the caller's mistake, anything else is not
  * supported. */
-static MI_Result close_serializer(MI_Serializer *serializer)
-{
-    return serializer == NULL ? MI_RESULT_INVALID_PARAMETER : MI_RESULT_NOT_SUPPORTED;
-}
-
-/* Nothing is written, and nothing would be needed. */
-static MI_Result serialize_class(MI_Serializer *serializer, MI_Uint32 flags,
-                                 const MI_Class *class_object, MI_Uint8 *buffer, MI_Uint32 length,
-                                 MI_Uint32 *needed)
-{
-    (void)flags;
-    (void)class_object;
-    (void)buffer;
-    (void)length;
-    if (needed != NULL) {
-        *needed = 0;
-    }
-    return close_serializer(serializer);
-}
-
-/* The same answer as for a class. */
-static MI_Result serialize_instance(MI_Serializer *serializer, MI_Uint32 flags,
-                                    const MI_Instance *instance, MI_Uint8 *buffer, MI_Uint32 length,
-                                    MI_Uint32 *needed)
-{
-    (void)instance;
-    return serialize_class(serializer, flags, NULL, buffer, length, needed);
-}
-
-/* As close_serializer(). */
 static MI_Result close_deserializer(MI_Deserializer *deserializer)
 {
     return deserializer == NULL ? MI_RESULT_INVALID_PARAMETER : MI_RESULT_NOT_SUPPORTED;
@@ -164,12 +135,6 @@ static MI_Result error_from_code(MI_Uint32 code, const MI_Char *type, const MI_C
 static const MI_HostedProviderFT hosted_provider_ft = {
     .Close = close_hosted_provider,
     .GetApplication = hosted_provider_application,
-};
-
-static const MI_SerializerFT serializer_ft = {
-    .Close = close_serializer,
-    .SerializeClass = serialize_class,
-    .SerializeInstance = serialize_instance,
 };
 
 static const MI_DeserializerFT deserializer_ft = {
