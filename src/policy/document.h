@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#include "policy/arena.h"
+#include "base/arena.h"
 #include "policy/source.h"
 
 /* What was written there, not what it means. */

@@ -7,8 +7,8 @@
 #ifndef POLICY_SCHEMA_H
 #define POLICY_SCHEMA_H
 
+#include "base/arena.h"
 #include "identity/directory.h"
-#include "policy/arena.h"
 #include "policy/document.h"
 #include "policy/draft.h"
 

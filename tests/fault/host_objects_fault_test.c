@@ -329,6 +329,44 @@ static MI_Result serialize_mof(void)
     return serialize_as("MI_MOF_CIMV2_EXTV1");
 }
 
+/* Texts of its own, so that only reading is tried: class, instance with its class, references. */
+static MI_Result deserialize_as(const char *format, const char *class_text, const char *text)
+{
+    MI_Deserializer deserializer = {0};
+    MI_Class *class = NULL;
+    MI_Instance *instance = NULL, *error = NULL;
+    MI_Uint32 read = 0;
+
+    ck_assert_int_eq(deserializer_new(format, &deserializer), MI_RESULT_OK);
+    MI_Result result = deserializer_ft.DeserializeClass(
+        &deserializer, 0, (MI_Uint8 *)(uintptr_t)class_text, (MI_Uint32)strlen(class_text), NULL,
+        "here", "root/test", NULL, NULL, &read, &class, &error);
+    ck_assert((class != NULL) == (result == MI_RESULT_OK) && (read > 0) == (class != NULL));
+    ck_assert(error == NULL || result != MI_RESULT_OK);
+    if (result == MI_RESULT_OK) {
+        result = deserializer_ft.DeserializeInstance(&deserializer, 0, (MI_Uint8 *)(uintptr_t)text,
+                                                     (MI_Uint32)strlen(text), &class, 1, NULL, NULL,
+                                                     &read, &instance, &error);
+        ck_assert((instance != NULL) == (result == MI_RESULT_OK));
+    }
+    instance_delete(instance);
+    instance_delete(error);
+    (void)MI_Class_Delete(class);
+    return result;
+}
+
+static MI_Result deserialize_mof(void)
+{
+    return deserialize_as(
+        "MI_MOF_CIMV2_EXTV1",
+        "[Description(\"x\"), Values{\"a\", \"b\"}] class Base { [Key] string Id = \"d\"; uint8 "
+        "N[] = "
+        "{1}; uint32 Work([In] string A, B REF C[]); };",
+        "class More : Base { Base REF R; [EmbeddedObject] string E[]; datetime T; };"
+        "instance of More { Id = \"x\"; N = {1, 2}; R = \"root/x:Base.Id=\\\"y\\\"\"; "
+        "E = {instance of Base { Id = \"z\"; }, NULL}; T = \"20261128000000.000000+000\"; };");
+}
+
 static MI_Result sets(void)
 {
     MI_PropertySet *set = NULL;
@@ -444,6 +482,7 @@ static const struct {
     {"class over a foreign declaration", foreign_class},
     {"serializing as XML", serialize_xml},
     {"serializing as MOF", serialize_mof},
+    {"reading MOF", deserialize_mof},
     {"property sets", sets},
     {"error instances", errors},
     {"operation options", operation_options},

@@ -243,6 +243,7 @@ START_TEST(tables_of_the_host_are_not_cancelled)
     CHECK_TABLE(*mi_clientFT_V1->sessionFT, FAR);
     CHECK_TABLE(*mi_clientFT_V1->operationFT, FAR);
     CHECK_TABLE(*mi_clientFT_V1->serializerFT, FAR);
+    CHECK_TABLE(*mi_clientFT_V1->deserializerFT, FAR);
     CHECK_TABLE(context_ft, FAR);
 }
 END_TEST

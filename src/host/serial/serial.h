@@ -24,4 +24,8 @@ extern const MI_SerializerFT serializer_ft;
 /* A serializer of that format in *ret_serializer, or NOT_SUPPORTED for a name that is no format. */
 MI_Result serializer_new(const char *format, MI_Serializer *ret_serializer);
 
+/* (deserializer.c) The same for deserializers. */
+extern const MI_DeserializerFT deserializer_ft;
+MI_Result deserializer_new(const char *format, MI_Deserializer *ret_deserializer);
+
 #endif

@@ -135,8 +135,9 @@ static MI_Result new_deserializer(MI_Application *application, MI_Uint32 flags, 
         return MI_RESULT_INVALID_PARAMETER;
     }
     memset(deserializer, 0, sizeof(*deserializer));
-    return application == NULL || flags != 0 || format == NULL ? MI_RESULT_INVALID_PARAMETER
-                                                               : MI_RESULT_NOT_SUPPORTED;
+    return application == NULL || flags != 0 || format == NULL
+               ? MI_RESULT_INVALID_PARAMETER
+               : deserializer_new(format, deserializer);
 }
 
 /* The elements of a class, with their defaults. Dynamic, because the class may be deleted before

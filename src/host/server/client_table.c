@@ -33,72 +33,6 @@ static MI_Result hosted_provider_application(MI_HostedProvider *provider,
     return MI_RESULT_INVALID_PARAMETER;
 }
 
-/* A deserializer is never made either; NULL is the caller's mistake, anything else is not
- * supported. */
-static MI_Result close_deserializer(MI_Deserializer *deserializer)
-{
-    return deserializer == NULL ? MI_RESULT_INVALID_PARAMETER : MI_RESULT_NOT_SUPPORTED;
-}
-
-/* Every output is set, since the callers read them after a failure too. */
-static MI_Result deserialize_class(MI_Deserializer *deserializer, MI_Uint32 flags, MI_Uint8 *buffer,
-                                   MI_Uint32 length, MI_Class *parent, const MI_Char *server,
-                                   const MI_Char *name_space,
-                                   MI_Deserializer_ClassObjectNeeded needed, void *context,
-                                   MI_Uint32 *read, MI_Class **class_object, MI_Instance **error)
-{
-    (void)flags;
-    (void)buffer;
-    (void)length;
-    (void)parent;
-    (void)server;
-    (void)name_space;
-    (void)needed;
-    (void)context;
-    if (read != NULL) {
-        *read = 0;
-    }
-    if (class_object != NULL) {
-        *class_object = NULL;
-    }
-    if (error != NULL) {
-        *error = NULL;
-    }
-    return close_deserializer(deserializer);
-}
-
-/* Sets its own output and leaves the common ones to deserialize_class(). */
-static MI_Result deserialize_instance(MI_Deserializer *deserializer, MI_Uint32 flags,
-                                      MI_Uint8 *buffer, MI_Uint32 length, MI_Class **classes,
-                                      MI_Uint32 count, MI_Deserializer_ClassObjectNeeded needed,
-                                      void *context, MI_Uint32 *read, MI_Instance **instance,
-                                      MI_Instance **error)
-{
-    (void)classes;
-    (void)count;
-    if (instance != NULL) {
-        *instance = NULL;
-    }
-    return deserialize_class(deserializer, flags, buffer, length, NULL, NULL, NULL, needed, context,
-                             read, NULL, error);
-}
-
-/* The three functions that read a name from a buffer have one signature. */
-static MI_Result deserialize_name(MI_Deserializer *deserializer, MI_Uint8 *buffer, MI_Uint32 length,
-                                  MI_Char *name, MI_Uint32 *name_length, MI_Instance **error)
-{
-    (void)buffer;
-    (void)length;
-    (void)name;
-    if (name_length != NULL) {
-        *name_length = 0;
-    }
-    if (error != NULL) {
-        *error = NULL;
-    }
-    return close_deserializer(deserializer);
-}
-
 /* MapErrorToMiErrorCategory: the category that a CIM_Error for this code would have. */
 static MI_ErrorCategory map_error(const MI_Char *type, MI_Uint32 code)
 {
@@ -135,15 +69,6 @@ static MI_Result error_from_code(MI_Uint32 code, const MI_Char *type, const MI_C
 static const MI_HostedProviderFT hosted_provider_ft = {
     .Close = close_hosted_provider,
     .GetApplication = hosted_provider_application,
-};
-
-static const MI_DeserializerFT deserializer_ft = {
-    .Close = close_deserializer,
-    .DeserializeClass = deserialize_class,
-    .Class_GetClassName = deserialize_name,
-    .Class_GetParentClassName = deserialize_name,
-    .DeserializeInstance = deserialize_instance,
-    .Instance_GetClassName = deserialize_name,
 };
 
 static const MI_UtilitiesFT utilities_ft = {

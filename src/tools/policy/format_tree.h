@@ -6,8 +6,8 @@
 #ifndef TOOLS_POLICY_FORMAT_TREE_H
 #define TOOLS_POLICY_FORMAT_TREE_H
 
+#include "base/arena.h"
 #include "miguard/status.h"
-#include "policy/arena.h"
 #include "policy/diagnostic.h"
 
 /* A whole-line comment from its "#" on; text is NULL for an empty line. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory that is taken piece by piece and released as a whole. load.c has one for the time of a
- * load and one that lives as long as its draft. */
-#include "policy/arena.h"
+/* Memory that is taken piece by piece and released as a whole. policy/load.c has one for the time
+ * of a load and one that lives as long as its draft, host/mof one for each document. */
+#include "base/arena.h"
 
 #include <stdalign.h>
 #include <stdint.h>

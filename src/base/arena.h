@@ -2,8 +2,8 @@
 /*
  * Memory that is taken piece by piece and given back at once.
  */
-#ifndef POLICY_ARENA_H
-#define POLICY_ARENA_H
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
 
 #include <stdbool.h>
 #include <stddef.h>
