@@ -21,8 +21,9 @@ struct step {
     miguard_components changes;
     enum switch_order order;
     struct miguard_error *reterr;
-    bool kept;   /* PR_SET_KEEPCAPS was set */
-    bool raised; /* the effective set was changed */
+    uint64_t effective; /* the effective set, as the steps so far leave it */
+    bool kept;          /* PR_SET_KEEPCAPS was set */
+    bool raised;        /* the effective set was changed */
 };
 
 typedef enum miguard_status (*step_function)(struct step *step);
@@ -79,18 +80,54 @@ static enum miguard_status make_permitted_effective(struct step *step)
 {
     const uint64_t *cap = step->from->cap;
     step->raised = true;
+    step->effective = cap[IDENTITY_CAP_PERMITTED];
     return step_result(step,
                        switch_set_caps(cap[IDENTITY_CAP_PERMITTED], cap[IDENTITY_CAP_PERMITTED],
                                        cap[IDENTITY_CAP_INHERITABLE]),
                        "capset (raise)");
 }
 
+bool switch_has_id(const uid_t have[IDENTITY_IDS], uid_t id)
+{
+    return have[IDENTITY_R] == id || have[IDENTITY_E] == id || have[IDENTITY_S] == id;
+}
+
+bool switch_has_ids(const uid_t have[IDENTITY_IDS], const uid_t wanted[IDENTITY_FS])
+{
+    return switch_has_id(have, wanted[IDENTITY_R]) && switch_has_id(have, wanted[IDENTITY_E]) &&
+           switch_has_id(have, wanted[IDENTITY_S]);
+}
+
+uint64_t switch_effective_after(uid_t from_euid, uid_t to_euid, uint32_t securebits,
+                                uint64_t effective, uint64_t permitted)
+{
+    if ((securebits & SECBIT_NO_SETUID_FIXUP) != 0 || (from_euid == 0) == (to_euid == 0)) {
+        return effective;
+    }
+    return to_euid == 0 ? permitted : 0;
+}
+
+/* On the way back the uids are the first step that needs a privilege. It needs none where the
+ * thread has each of the ids already, most often as its saved one (setresuid(2)), and then the
+ * kernel itself raises all that is permitted. A thread that has other ids by now is refused, and
+ * the search restores it. */
+static bool uids_raise(const struct step *step)
+{
+    const struct miguard_identity *from = step->from;
+    const uid_t *to = step->to->uid;
+    const uint64_t permitted = from->cap[IDENTITY_CAP_PERMITTED];
+
+    return step->order == SWITCH_BACK && changes(step, CHANGES_UIDS) &&
+           switch_effective_after(from->uid[IDENTITY_E], to[IDENTITY_E], from->securebits,
+                                  step->effective, permitted) == permitted &&
+           switch_has_ids(from->uid, to);
+}
+
 /* Makes all permitted capabilities effective: the steps need them. The last step sets the effective
  * set of the target. */
 static enum miguard_status raise_caps(struct step *step)
 {
-    const uint64_t *cap = step->from->cap;
-    return cap[IDENTITY_CAP_EFFECTIVE] == cap[IDENTITY_CAP_PERMITTED]
+    return step->effective == step->from->cap[IDENTITY_CAP_PERMITTED] || uids_raise(step)
                ? MIGUARD_OK
                : make_permitted_effective(step);
 }
@@ -152,6 +189,9 @@ static enum miguard_status set_uids(struct step *step)
     if (!changes(step, CHANGES_UIDS)) {
         return MIGUARD_OK;
     }
+    step->effective =
+        switch_effective_after(step->from->uid[IDENTITY_E], uid[IDENTITY_E], step->from->securebits,
+                               step->effective, step->from->cap[IDENTITY_CAP_PERMITTED]);
     return step_result(step,
                        identity_kernel.setresuid(uid[IDENTITY_R], uid[IDENTITY_E], uid[IDENTITY_S]),
                        "setresuid");
@@ -230,11 +270,23 @@ static enum miguard_status set_securebits(struct step *step)
                        "PR_SET_SECUREBITS");
 }
 
+/* Whether the sets are those of the target without a call: the kernel gave the effective set with
+ * the uids, and the permitted one is kept. setfsuid(2) changes the effective set in a way that is
+ * not followed here. */
+static bool has_final_caps(const struct step *step)
+{
+    const uint64_t *from = step->from->cap, *to = step->to->cap;
+
+    return !needs_fsuid(step) && step->effective == to[IDENTITY_CAP_EFFECTIVE] &&
+           from[IDENTITY_CAP_INHERITABLE] == to[IDENTITY_CAP_INHERITABLE];
+}
+
 /* Skipped where no earlier step could have changed the sets and they must not change. */
 static enum miguard_status set_final_caps(struct step *step)
 {
     const uint64_t *cap = step->to->cap;
-    if (!step->raised && !changes(step, CHANGES_UIDS | CHANGES_CAPS | MIGUARD_COMPONENT_FSUID)) {
+    if ((!step->raised && !changes(step, CHANGES_UIDS | CHANGES_CAPS | MIGUARD_COMPONENT_FSUID)) ||
+        has_final_caps(step)) {
         return MIGUARD_OK;
     }
     return step_result(step,
@@ -286,7 +338,12 @@ enum miguard_status switch_apply(const struct miguard_identity *from,
         raise_caps, keep_caps,  set_uids,       raise_caps_again, set_gids,
         set_groups, set_fs_ids, set_securebits, set_final_caps,   set_ambient,
     };
-    struct step step = {from, to, changed, order, reterr, false, false};
+    struct step step = {.from = from,
+                        .to = to,
+                        .changes = changed,
+                        .order = order,
+                        .reterr = reterr,
+                        .effective = from->cap[IDENTITY_CAP_EFFECTIVE]};
 
     for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++) {
         enum miguard_status status = (order == SWITCH_THERE ? there : back)[i](&step);

@@ -14,6 +14,18 @@ long switch_set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritabl
  * capabilities (capabilities(7), "Effect of user ID changes on capabilities"). */
 bool switch_any_root(const uid_t uid[IDENTITY_IDS]);
 
+/* Whether the real, effective or saved id is this one; whether each of the wanted three is one of
+ * them. The kernel then allows to set them without CAP_SETUID or CAP_SETGID (setresuid(2)). A gid_t
+ * is the same type here. */
+bool switch_has_id(const uid_t have[IDENTITY_IDS], uid_t id);
+bool switch_has_ids(const uid_t have[IDENTITY_IDS], const uid_t wanted[IDENTITY_FS]);
+
+/* The effective set after a change of the effective uid: the kernel clears it when that leaves 0,
+ * and makes it the permitted one when it becomes 0 (capabilities(7), "Effect of user ID changes on
+ * capabilities"; cap_emulate_setxuid() of security/commoncap.c). */
+uint64_t switch_effective_after(uid_t from_euid, uid_t to_euid, uint32_t securebits,
+                                uint64_t effective, uint64_t permitted);
+
 /*
  * Changes the calling thread from `from` to `to` by raw system calls, as far as a thread can
  * change: ids, groups, the effective, inheritable and ambient capabilities and securebits. changes

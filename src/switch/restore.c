@@ -33,20 +33,13 @@ typedef struct restore_state state_t;
     (CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(DAC_READ_SEARCH) | CAP(FOWNER) | CAP(FSETID) |           \
      CAP(LINUX_IMMUTABLE) | CAP(MAC_OVERRIDE) | CAP(MKNOD))
 
-/* Without CAP_SETUID or CAP_SETGID the kernel allows only ids that the thread has as real,
- * effective or saved one. A gid_t is the same type here. */
-static bool has_id(const uid_t have[IDENTITY_IDS], uid_t id)
-{
-    return have[IDENTITY_R] == id || have[IDENTITY_E] == id || have[IDENTITY_S] == id;
-}
-
 /* setresuid(2) with its effect on the capabilities. */
 static bool set_uids(state_t *state, uid_t real, uid_t effective, uid_t saved)
 {
     const state_t old = *state;
 
     if ((old.effective & CAP(SETUID)) == 0 &&
-        (!has_id(old.uid, real) || !has_id(old.uid, effective) || !has_id(old.uid, saved))) {
+        !switch_has_ids(old.uid, (const uid_t[]){real, effective, saved})) {
         return false;
     }
     state->uid[IDENTITY_R] = real;
@@ -61,12 +54,8 @@ static bool set_uids(state_t *state, uid_t real, uid_t effective, uid_t saved)
         }
         state->ambient = 0;
     }
-    if (old.uid[IDENTITY_E] == 0 && effective != 0) {
-        state->effective = 0;
-    }
-    if (old.uid[IDENTITY_E] != 0 && effective == 0) {
-        state->effective = state->permitted;
-    }
+    state->effective = switch_effective_after(old.uid[IDENTITY_E], effective, old.securebits,
+                                              state->effective, state->permitted);
     return true;
 }
 
@@ -75,7 +64,7 @@ static bool set_fsuid(state_t *state, uid_t uid)
 {
     const uid_t old = state->uid[IDENTITY_FS];
 
-    if ((state->effective & CAP(SETUID)) == 0 && uid != old && !has_id(state->uid, uid)) {
+    if ((state->effective & CAP(SETUID)) == 0 && uid != old && !switch_has_id(state->uid, uid)) {
         return false;
     }
     state->uid[IDENTITY_FS] = uid;
@@ -197,9 +186,7 @@ static bool goal_gids(state_t *state, const state_t *goal)
 {
     const gid_t *gid = goal->gid;
 
-    if ((state->effective & CAP(SETGID)) == 0 &&
-        (!has_id(state->gid, gid[IDENTITY_R]) || !has_id(state->gid, gid[IDENTITY_E]) ||
-         !has_id(state->gid, gid[IDENTITY_S]))) {
+    if ((state->effective & CAP(SETGID)) == 0 && !switch_has_ids(state->gid, gid)) {
         return false;
     }
     memcpy(state->gid, gid, sizeof(state->gid));
@@ -213,7 +200,7 @@ static bool goal_fsgid(state_t *state, const state_t *goal)
 {
     const gid_t gid = goal->gid[IDENTITY_FS];
 
-    if ((state->effective & CAP(SETGID)) == 0 && !has_id(state->gid, gid)) {
+    if ((state->effective & CAP(SETGID)) == 0 && !switch_has_id(state->gid, gid)) {
         return false;
     }
     state->gid[IDENTITY_FS] = gid;
