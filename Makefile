@@ -121,7 +121,7 @@ completions := $(addprefix $(OUT)/completion/,bash zsh fish)
 provider_src := $(wildcard tests/providers/*.c)
 providers    := $(provider_src:tests/providers/%.c=$(OUT)/providers/%.so)
 
-test_src  := $(wildcard tests/unit/*_test.c tests/table/*_test.c tests/fault/*_test.c \
+test_src  := $(wildcard tests/unit/*_test.c tests/table/*_test.c tests/table/*/*_test.c tests/fault/*_test.c \
                tests/live/*_test.c)
 tests     := $(test_src:tests/%.c=$(OUT)/tests/%)
 support   := $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard tests/support/*.c))
@@ -344,7 +344,8 @@ $(OUT)/tests/live/examples_test: | $(examples)
 $(OUT)/tests/live/both_hosts_test: | $(providers)
 $(OUT)/tests/live/shim_test: | $(shim_parts) $(cli) $(OUT)/providers/account.so
 
-# The demonstration and the bench are several files.
+# The rows of the MI functions, the demonstration and the bench are several files.
+$(OUT)/tests/table/host/functions_test: $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard tests/table/host/*_rows.c))
 $(demo): $(OUT)/obj/tests/live/demo_gate.o
 $(bench): | $(examples) $(cli)
 $(bench): $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/bench/bench.c tests/bench/large.c, \

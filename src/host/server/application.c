@@ -62,8 +62,16 @@ static MI_Result new_hosted_provider(MI_Application *application, const MI_Char 
     return MI_RESULT_NOT_SUPPORTED;
 }
 
-/* NewInstance: static when a declaration is given, else dynamic. The declaration comes from the
- * caller and is checked like that of a module. */
+/* What is wrong with a caller's declaration, which is checked like that of a module; NULL if
+ * nothing is. It may be that of a method, whose parameters are wanted. */
+static const char *given_fault(const MI_ClassDecl *decl)
+{
+    return (decl->flags & MI_FLAG_METHOD) == 0
+               ? decl_fault(decl)
+               : decl_method_fault((const MI_MethodDecl *)(const void *)decl);
+}
+
+/* NewInstance: static when a declaration is given, else dynamic. */
 static MI_Result new_instance(MI_Application *application, const MI_Char *class_name,
                               const MI_ClassDecl *decl, MI_Instance **instance)
 {
@@ -72,7 +80,7 @@ static MI_Result new_instance(MI_Application *application, const MI_Char *class_
     }
     *instance = NULL;
     if (application == NULL || (class_name == NULL && decl == NULL) ||
-        (decl != NULL && decl_fault(decl) != NULL) ||
+        (decl != NULL && given_fault(decl) != NULL) ||
         (decl == NULL && !decl_name_legal(class_name))) {
         return MI_RESULT_INVALID_PARAMETER;
     }
