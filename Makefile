@@ -59,6 +59,8 @@ endif
 LINKHARD := $(ROOTED) $(LINKHARD) $(LDFLAGS)
 
 PACKAGES      := libcap-ng libseccomp yaml-0.1 libsodium
+# The embedded server's: its XML.
+HOST_PACKAGES := expat
 # Without libzstd the command does not read logs that zstd(1) packed; ZSTD= leaves it out.
 ZSTD          ?= $(shell $(PKG_CONFIG) --exists libzstd && echo yes)
 # Without libdw, which it loads when it needs it, the command does not say functions and lines; LIBDW= leaves it out.
@@ -84,7 +86,8 @@ ALL_CFLAGS = $(STD) $(FILE_FLAGS) $(OLDER) $(UNWIND) $(CFLAGS) $(PREFIXES) $(OPT
 # dlopen(3) and its like are in a library of their own until glibc 2.34; --as-needed leaves out what
 # is empty.
 LIBS      = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -pthread -ldl
-TEST_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES) $(TOOL_PACKAGES) $(TEST_PACKAGES)) -pthread -ldl -lm
+HOST_LIBS = $(shell $(PKG_CONFIG) --libs $(HOST_PACKAGES))
+TEST_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES) $(HOST_PACKAGES) $(TOOL_PACKAGES) $(TEST_PACKAGES)) -pthread -ldl -lm
 
 # ---- the sources -------------------------------------------------------------------------------
 
@@ -204,13 +207,13 @@ $(OUT)/$(1).so.$(VERSION): $(2) src/$(3)/$(1).map
 	$$(call say,LD,$$@)
 	$$(Q)$$(CC) -shared $$(LINKHARD) -Wl,-soname,$(1).so.$(SOVERSION) -Wl,-z,nodelete \
 	    -Wl,--version-script=src/$(3)/$(1).map $(if $(SANITIZE),,-Wl$(comma)-z$(comma)defs) \
-	    -o $$@ $(2) $$(LIBS)
+	    -o $$@ $(2) $$(LIBS) $(4)
 $(OUT)/$(1).so: $(OUT)/$(1).so.$(VERSION)
 	@ln -sf $(1).so.$(VERSION) $(OUT)/$(1).so.$(SOVERSION)
 	@ln -sf $(1).so.$(SOVERSION) $$@
 endef
 $(eval $(call shared_library,libmiguard,$(guard_obj),gateway))
-$(eval $(call shared_library,libmiguard-host,$(host_obj),host))
+$(eval $(call shared_library,libmiguard-host,$(host_obj),host,$$(HOST_LIBS)))
 
 # What its header declares, and of libmiguard's objects only what that needs: a function of the core that
 # came to need a policy file or a log would not link, since libyaml and libsodium are not there. Its own
@@ -272,12 +275,13 @@ pc_libs_miguard      := -lmiguard
 pc_libs_miguard-host := -lmiguard-host -lmiguard
 pc_libs_miguard-core := -lmiguard-core
 pc_private           := -lcap-ng -lseccomp -lyaml -lsodium -ldl -pthread
+pc_private_host      := -lexpat $(pc_private)
 pc_private_core      := -lcap-ng -lseccomp -ldl -pthread
 
 $(OUT)/%.pc: src/pc.in Makefile
 	@mkdir -p $(@D)
 	$(Q)sed -e 's|@LIBS@|$(pc_libs_$*)|' \
-	    -e 's|@PRIVATE@|$(if $(findstring core,$*),$(pc_private_core),$(pc_private))|' -e 's|@NAME@|$*|g' -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
+	    -e 's|@PRIVATE@|$(if $(findstring core,$*),$(pc_private_core),$(if $(findstring host,$*),$(pc_private_host),$(pc_private)))|' -e 's|@NAME@|$*|g' -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
 	    -e 's|@VERSION@|$(VERSION)|g' $< > $@
 
 # A provider is a plain module: it needs MI.h and nothing of this project.
@@ -504,7 +508,7 @@ FUZZ_SECONDS ?= 60
 fuzz := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 
 # The sources are compiled once for all targets.
-fuzz_src := $(filter-out src/gate/%,$(below)) $(tools_src) $(call sources,host/object host/query)
+fuzz_src := $(filter-out src/gate/%,$(below)) $(tools_src) $(call sources,host/object host/query host/serial)
 fuzz_obj := $(fuzz_src:%.c=build/fuzz/obj/%.o)
 fuzz_cc   = clang $(STD) $(OLDER) -g -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all \
             $(WARNINGS) -Iinclude -Isrc
@@ -522,7 +526,7 @@ build/fuzz/sources.a: $(fuzz_obj)
 build/fuzz/%: tests/fuzz/%.c build/fuzz/sources.a
 	$(call say,CC,$<)
 	$(Q)$(fuzz_cc) -fsanitize=fuzzer,address,undefined -o $@ $^ \
-	    $(shell $(PKG_CONFIG) --libs $(PACKAGES) $(TOOL_PACKAGES)) -pthread -ldl
+	    $(shell $(PKG_CONFIG) --libs $(PACKAGES) $(HOST_PACKAGES) $(TOOL_PACKAGES)) -pthread -ldl
 
 check-fuzz: ## feed each reader inputs that are malformed (FUZZ_SECONDS=60, each)
 	@NEED_CLANG=1 $(MAKE) --no-print-directory deps

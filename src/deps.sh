@@ -20,6 +20,7 @@ need_libraries() { # of this machine
     need libcap-ng-dev libcap-ng-devel pkg-config --exists libcap-ng
     need libseccomp-dev libseccomp-devel pkg-config --exists libseccomp
     need libyaml-dev libyaml-devel pkg-config --exists yaml-0.1
+    need libexpat1-dev expat-devel pkg-config --exists expat
     need libsodium-dev libsodium-devel pkg-config --exists libsodium
     need zlib1g-dev zlib-devel pkg-config --exists zlib
     need check check-devel pkg-config --exists check
@@ -30,7 +31,7 @@ fetch_libraries() { # of the machine that is built for
     target=${CROSS%-}
     [ -z "$SYSROOT" ] || return 0
     PKG_CONFIG_LIBDIR=/usr/lib/$target/pkgconfig pkg-config --exists libcap-ng libseccomp yaml-0.1 \
-        libsodium zlib check jansson && return 0
+        libsodium expat zlib check jansson && return 0
     sh src/sysroot.sh "$target" "build/sysroot/$target"
 }
 

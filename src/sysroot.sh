@@ -6,8 +6,8 @@
 # foreign architecture is added, and no rights are needed. More packages may be named behind FOLDER.
 set -u
 
-packages="libc6-dev libgcc-s1 libcap-ng-dev libseccomp-dev libyaml-dev libsodium-dev zlib1g-dev
-    check libjansson-dev"
+packages="libc6-dev libgcc-s1 libcap-ng-dev libseccomp-dev libyaml-dev libsodium-dev libexpat1-dev
+    zlib1g-dev check libjansson-dev"
 
 fail() {
     echo "sysroot: $*" >&2

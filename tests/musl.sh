@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # `make check-musl`: every source of the libraries and the command compiles against musl, without a
 # warning, and musl or one of the libraries that we link has each symbol that they use. No program
-# is linked or run: Debian has libcap-ng, libseccomp, libyaml, libsodium and jansson for glibc only.
+# is linked or run: Debian has libcap-ng, libseccomp, libyaml, libsodium, expat and jansson for glibc only.
 set -u
 
 cd "$(dirname "$0")/.." || exit 3
@@ -26,7 +26,7 @@ rm -rf $headers
 mkdir -p $headers
 multiarch=/usr/include/$(gcc -print-multiarch)
 for name in linux asm asm-generic cap-ng.h seccomp.h seccomp-syscalls.h yaml.h sodium.h sodium \
-    jansson.h jansson_config.h zlib.h zconf.h; do
+    jansson.h jansson_config.h zlib.h zconf.h expat.h expat_external.h; do
     for folder in /usr/include "$multiarch"; do
         [ ! -e "$folder/$name" ] || ln -sfn "$folder/$name" "$headers/$name"
     done
@@ -47,7 +47,7 @@ for source in $(find src -name '*.c' ! -path 'src/probes/*' | sort); do
 done
 
 libc=$(musl-gcc -v 2>&1 | sed -n "s|^Reading specs from \(.*\)/musl-gcc.specs|\1/libc.so|p" | head -n 1)
-libraries=$(pkg-config --libs-only-l libcap-ng libseccomp yaml-0.1 libsodium jansson zlib |
+libraries=$(pkg-config --libs-only-l libcap-ng libseccomp yaml-0.1 libsodium expat jansson zlib |
     tr ' ' '\n' | sed -n 's/^-l//p' | sort -u)
 {
     nm -D --defined-only "$libc"

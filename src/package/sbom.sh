@@ -18,6 +18,7 @@ libseccomp libseccomp LGPL-2.1-only
 yaml-0.1 libyaml MIT
 libsodium libsodium ISC
 jansson jansson MIT
+expat expat MIT
 zlib zlib Zlib
 libzstd zstd BSD-3-Clause
 libdw elfutils LGPL-3.0-or-later OR GPL-2.0-or-later'

@@ -367,6 +367,26 @@ static MI_Result deserialize_mof(void)
         "E = {instance of Base { Id = \"z\"; }, NULL}; T = \"20261128000000.000000+000\"; };");
 }
 
+static MI_Result deserialize_xml(void)
+{
+    return deserialize_as(
+        "MI_XML",
+        "<CLASS NAME=\"Base\"><QUALIFIER NAME=\"Q\" TYPE=\"string\"><VALUE.ARRAY><VALUE>a</VALUE>"
+        "<VALUE.NULL/></VALUE.ARRAY></QUALIFIER><PROPERTY NAME=\"Id\" TYPE=\"string\"><QUALIFIER "
+        "NAME=\"Key\" TYPE=\"boolean\"><VALUE>TRUE</VALUE></QUALIFIER></PROPERTY><METHOD "
+        "NAME=\"M\" "
+        "TYPE=\"uint32\"><PARAMETER.REFARRAY NAME=\"P\"/></METHOD></CLASS>",
+        "<CIM><DECLARATION><DECLGROUP><LOCALNAMESPACEPATH><NAMESPACE NAME=\"root\"/>"
+        "</LOCALNAMESPACEPATH><VALUE.OBJECT><CLASS NAME=\"More\" SUPERCLASS=\"Base\">"
+        "<PROPERTY.REFERENCE NAME=\"R\"/><PROPERTY NAME=\"E\" TYPE=\"string\" "
+        "EmbeddedObject=\"object\"/></CLASS></VALUE.OBJECT><VALUE.OBJECT><INSTANCE "
+        "CLASSNAME=\"More\"><PROPERTY.REFERENCE NAME=\"R\"><VALUE.REFERENCE><INSTANCENAME "
+        "CLASSNAME=\"Base\"><KEYVALUE>x</KEYVALUE></INSTANCENAME></VALUE.REFERENCE>"
+        "</PROPERTY.REFERENCE><PROPERTY NAME=\"E\" TYPE=\"string\" EmbeddedObject=\"object\">"
+        "<VALUE>&lt;INSTANCE CLASSNAME='Base'/></VALUE></PROPERTY></INSTANCE></VALUE.OBJECT>"
+        "</DECLGROUP></DECLARATION></CIM>");
+}
+
 static MI_Result sets(void)
 {
     MI_PropertySet *set = NULL;
@@ -483,6 +503,7 @@ static const struct {
     {"serializing as XML", serialize_xml},
     {"serializing as MOF", serialize_mof},
     {"reading MOF", deserialize_mof},
+    {"reading XML", deserialize_xml},
     {"property sets", sets},
     {"error instances", errors},
     {"operation options", operation_options},

@@ -267,7 +267,7 @@ shared_runs() { # program package...
 
 static_runs() {
     "$CC" -I"$dest/usr/include" -o "$tmp/static" "$tmp/wrapping.c" \
-        "$dest/usr/lib/libmiguard-host.a" "$dest/usr/lib/libmiguard.a" -lcap-ng -lseccomp -lyaml -lsodium -ldl -pthread &&
+        "$dest/usr/lib/libmiguard-host.a" "$dest/usr/lib/libmiguard.a" -lexpat -lcap-ng -lseccomp -lyaml -lsodium -ldl -pthread &&
         says_ok "$tmp/static"
 }
 

@@ -136,7 +136,7 @@ says() { # status text command...
 
 updates() { # also what the packages depend on, so that a removal is compared with a system that has it
     inside apt-get -q update && inside apt-get install -qy --no-install-recommends libcap-ng0 \
-        libseccomp2 libyaml-0-2 libsodium23 libjansson4 zlib1g systemd
+        libseccomp2 libyaml-0-2 libsodium23 libexpat1 libjansson4 zlib1g systemd
 }
 
 group_reads() { # a user of the group miguard, who is not root, reads the log

@@ -20,10 +20,12 @@ static void drop_value(struct partial_value *partial)
     value_release(partial->type, &partial->value);
 }
 
-static const struct mof_property *find_property(const struct mof_instance *from, const char *name)
+/* A key without a name (of XML) is that of a class with one key. */
+static const struct mof_property *find_property(const struct mof_instance *from, const char *name,
+                                                bool key)
 {
     for (const struct mof_property *at = from->properties; at != NULL; at = at->next) {
-        if (decl_name_equal(at->name, name)) {
+        if (decl_name_equal(at->name, name) || (key && at->name[0] == '\0')) {
             return at;
         }
     }
@@ -66,6 +68,26 @@ static bool add_element(struct serial_in *in, const char *name, MI_Type type, MI
 /* ---- with a class -----------------------------------------------------------------------------
  */
 
+static MI_Uint32 count_keys(const MI_ClassDecl *decl)
+{
+    struct decl_element element;
+    MI_Uint32 count = 0;
+
+    for (MI_Uint32 i = 0; i < decl_element_count(decl); i++) {
+        count += decl_element_at(decl, i, &element) && (element.flags & MI_FLAG_KEY) != 0;
+    }
+    return count;
+}
+
+/* A key without a name is checked when it is found to be one of the class. */
+static bool check_unnamed(struct serial_in *in, const struct mof_property *at,
+                          const MI_ClassDecl *decl)
+{
+    return (decl != NULL && count_keys(decl) == 1) ||
+           serial_refuse(in, MI_RESULT_INVALID_PARAMETER, at->line, at->column,
+                         "a key without a name needs a class with one key; KEYBINDING has a name");
+}
+
 /* Each property of the text must be one of the class, and of its type where the text says one. */
 static bool check_properties(struct serial_in *in, const struct mof_instance *from,
                              const MI_ClassDecl *decl)
@@ -73,6 +95,9 @@ static bool check_properties(struct serial_in *in, const struct mof_instance *fr
     for (const struct mof_property *at = from->properties; at != NULL; at = at->next) {
         struct decl_element element;
         MI_Uint32 index = 0;
+        if (at->name[0] == '\0') {
+            return check_unnamed(in, at, decl);
+        }
         if (!decl_element_find(decl, at->name, &index) || !decl_element_at(decl, index, &element)) {
             return serial_refuse(in, MI_RESULT_NO_SUCH_PROPERTY, at->line, at->column,
                                  "the class %.60s has no property %.60s", decl->name, at->name);
@@ -98,8 +123,8 @@ static bool fill_by_class(struct serial_in *in, const struct mof_instance *from,
         if (!decl_element_at(decl, i, &element)) {
             continue;
         }
-        const struct mof_property *property = find_property(from, element.name);
         const bool key = (element.flags & MI_FLAG_KEY) != 0;
+        const struct mof_property *property = find_property(from, element.name, key);
         if (reference && !key && property == NULL) {
             continue;
         }
@@ -119,6 +144,9 @@ static bool fill_by_text(struct serial_in *in, const struct mof_instance *from, 
 {
     for (const struct mof_property *at = from->properties; at != NULL; at = at->next) {
         MI_Type type = MI_STRING;
+        if (at->name[0] == '\0') {
+            return check_unnamed(in, at, NULL);
+        }
         if (at->type != MOF_TYPE_UNKNOWN) {
             type = serial_type_of(at->type, at->array);
         } else if (!serial_infer_type(in, at->name, &at->value, &type)) {

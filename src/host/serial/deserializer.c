@@ -13,12 +13,13 @@
 #include "host/serial/handle.h"
 #include "host/serial/read.h"
 #include "host/serial/write.h"
+#include "host/serial/xml.h"
 
 MI_Result deserializer_new(const char *format, MI_Deserializer *ret_deserializer)
 {
     const enum serial_format known = serial_format_of(format);
 
-    if (known != SERIAL_MOF) {
+    if (known == SERIAL_NONE) {
         return MI_RESULT_NOT_SUPPORTED;
     }
     ret_deserializer->reserved1 = DESERIALIZER_MARK | (MI_Uint64)known;
@@ -56,7 +57,7 @@ struct source {
 static void end_source(struct source *source)
 {
     serial_in_end(&source->in);
-    mof_free(source->document);
+    (source->format == SERIAL_XML ? xml_free : mof_free)(source->document);
 }
 
 /* False, with the result in source->in. */
@@ -65,8 +66,10 @@ static bool read_source(struct source *source)
     struct serial_in *in = &source->in;
     struct mof_error error;
 
-    if (mof_read_schema(source->text, source->length, &source->document, &error)) {
-        source->used = source->length;
+    source->used = source->length; /* of XML less, where something follows */
+    if (source->format == SERIAL_XML
+            ? xml_read(source->text, source->length, &source->document, &source->used, &error)
+            : mof_read_schema(source->text, source->length, &source->document, &error)) {
         in->document = source->document;
         return true;
     }
