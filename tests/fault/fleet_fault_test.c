@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory runs out at each allocation of fleet_verify() in turn: NO_MEMORY comes out, never an
- * answer about half a store, nothing leaks, and the next try says what the first would have said.
+ * Memory runs out at each allocation of fleet_verify() and fleet_ask() in turn: NO_MEMORY comes
+ * out, never an answer about half a store, nothing leaks, and the next try says what the first
+ * would have said.
  */
 #include "support/failing_alloc.h"
 
@@ -12,6 +13,7 @@
 
 #include "support/chain_log.h"
 #include "tools/review/fleet.h"
+#include "tools/review/fleet_ask.h"
 
 #define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
@@ -141,6 +143,63 @@ START_TEST(test_memory_runs_out)
 }
 END_TEST
 
+/* All questions, and the answers in all forms, one behind the other. */
+static enum miguard_status ask(struct text *ret_text, struct miguard_error *reterr)
+{
+    const char *places[] = {store};
+    struct fleet_answers answers = {.now = INT64_C(4000000000000000),
+                                    .days = 1,
+                                    .bucket = 1800,
+                                    .user = "root",
+                                    .source = "store"};
+
+    memset(answers.wanted, true, sizeof(answers.wanted));
+    enum miguard_status status = fleet_ask(places, 1, &answers, reterr);
+    if (status == MIGUARD_OK) {
+        fleet_write_text(ret_text, &answers, 5);
+        fleet_write_json(ret_text, &answers, 100);
+        fleet_write_page(ret_text, &answers, 5, 0);
+    }
+    fleet_answers_release(&answers);
+    return status;
+}
+
+START_TEST(test_memory_runs_out_asking)
+{
+    struct text whole = TEXT_EMPTY, text = TEXT_EMPTY;
+    struct miguard_error error = {0};
+
+    make_store(_i);
+    ck_assert_int_eq(ask(&whole, &error), MIGUARD_OK);
+    ck_assert(!whole.failed && strstr(whole.data, "web") != NULL);
+    long before = outstanding;
+    for (long i = 0;; i++) {
+        failed = false;
+        countdown = i;
+        enum miguard_status status = ask(&text, &error);
+        countdown = -1;
+        bool done = !failed;
+        if (done) {
+            ck_assert_int_gt(i, 100);
+            ck_assert_int_eq(status, MIGUARD_OK);
+        }
+        ck_assert(status == MIGUARD_OK || error.status == status);
+        ck_assert_msg(
+            status != MIGUARD_OK || text.failed ||
+                (text.length == whole.length && memcmp(text.data, whole.data, text.length) == 0),
+            "allocation %ld: another answer", i);
+        text_release(&text);
+        ck_assert_msg(outstanding == before, "allocation %ld: %ld blocks are out", i,
+                      outstanding - before);
+        if (done) {
+            break;
+        }
+    }
+    text_release(&whole);
+    ck_assert_int_eq(outstanding, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("memory in fleet verify");
@@ -149,6 +208,7 @@ int main(void)
     tcase_set_timeout(tests, 600);
     tcase_add_checked_fixture(tests, make_folder, remove_folder);
     tcase_add_loop_test(tests, test_memory_runs_out, 0, LENGTH(stores));
+    tcase_add_loop_test(tests, test_memory_runs_out_asking, 0, LENGTH(stores));
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

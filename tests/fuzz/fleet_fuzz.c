@@ -3,14 +3,16 @@
  * Any bytes as a collected store, and as what came another way: never a crash, a leak or a hang,
  * and an answer that agrees with itself. The first byte says what is given beside them: 1 the key
  * of the seeds of verify_fuzz, 2 the bytes as heads, too, 4 little memory, so that places are
- * sorted in a file, 8 a store that begins later.
+ * sorted in a file, 8 a store that begins later. All questions are asked of it, too.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "tools/review/fleet.h"
+#include "tools/review/fleet_ask.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -51,6 +53,30 @@ static void check(const struct fleet_report *report, bool key)
     need(records + report->broken + report->unchained <= report->lines + 1);
 }
 
+/* No markup of a record gets into the page, and no control character to a terminal. */
+static void check_answers(const char *const *places, uint8_t options)
+{
+    struct fleet_answers answers = {.now = INT64_C(1800000000000000),
+                                    .since = (options & 16) != 0 ? INT64_C(1700000000000000) : 0,
+                                    .days = 1,
+                                    .bucket = 1800,
+                                    .user = "root",
+                                    .source = "store"};
+    struct text text = TEXT_EMPTY;
+
+    memset(answers.wanted, true, sizeof(answers.wanted));
+    need(fleet_ask(places, 1, &answers, NULL) == MIGUARD_OK);
+    fleet_write_text(&text, &answers, 3);
+    for (size_t i = 0; i < text.length; i++) {
+        need((unsigned char)text.data[i] >= ' ' || text.data[i] == '\n');
+    }
+    fleet_write_json(&text, &answers, 3);
+    fleet_write_page(&text, &answers, 3, 0);
+    need(!text.failed && strstr(text.data, "<script") == NULL);
+    text_release(&text);
+    fleet_answers_release(&answers);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static int fd = -1;
@@ -84,5 +110,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     need(fleet_verify(&request, &report, NULL) == MIGUARD_OK);
     check(&report, request.key_count != 0);
     fleet_release(&report);
+    check_answers(places, data[0]);
     return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The page of `miguard audit report --html` in a real browser, where there is one: what it shows is
- * what somebody else counts in the log, nothing is refused or fetched on the way, and it fits a
- * telephone.
+ * The pages of `miguard audit report --html` and `miguard fleet report --html` in a real browser,
+ * where there is one: what the first shows is what somebody else counts in the log, nothing is
+ * refused or fetched on the way, and they fit a telephone.
  */
 #include <jansson.h>
 #include <stdbool.h>
@@ -153,15 +153,19 @@ static bool find_browser(void)
     return false;
 }
 
-static bool make_page(void)
+static bool make_page_by(const char *options)
 {
     char command[512];
     const char *out = getenv("OUT");
 
-    snprintf(command, sizeof(command),
-             "%s/miguard audit report --html %s/page.html %s/log.jsonl >/dev/null",
-             out != NULL ? out : "build", folder, folder);
+    snprintf(command, sizeof(command), "cd %s && \"$OLDPWD\"/%s/miguard %s >/dev/null", folder,
+             out != NULL ? out : "build", options);
     return system(command) == 0;
+}
+
+static bool make_page(void)
+{
+    return make_page_by("audit report --html page.html log.jsonl");
 }
 
 /* ---- checks ----------------------------------------------------------------------------------*/
@@ -323,6 +327,28 @@ static void check_page(const char *what, bool real)
     check_narrow();
 }
 
+/* The same log as the store of a fleet. */
+static void check_fleet_page(void)
+{
+    check(make_page_by("fleet report --from log.jsonl --at 2026-03-04 --days 30 --html page.html"),
+          "the page of a fleet");
+    check(browse("--dump-dom", "page.html"), "the browser reads the page of a fleet");
+    char *dom = read_file("out"), *errors = read_file("err");
+    check(dom != NULL && strstr(dom, "calls were refused") != NULL && strstr(dom, "<rect") != NULL,
+          "it shows refusals");
+    check(dom != NULL && strstr(dom, "<script") == NULL, "there is no script");
+    check(errors != NULL && strstr(errors, "Content Security Policy") == NULL,
+          "its own policy refuses nothing");
+    if (dom != NULL) {
+        check_tables(dom);
+    }
+    free(dom);
+    free(errors);
+    check_picture("light", "1400,1600", "page.html");
+    check_picture("dark", "1400,1600 --blink-settings=preferredColorScheme=0", "page.html");
+    check_narrow();
+}
+
 static int run(void)
 {
     if (!write_log() || !make_page()) {
@@ -338,6 +364,7 @@ static int run(void)
         return 0;
     }
     check_page("a generated log", false);
+    check_fleet_page();
     if (take_demo_log() && make_page()) {
         check_page("the log of the demo", true);
     } else {

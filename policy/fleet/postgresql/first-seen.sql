@@ -8,6 +8,6 @@ SELECT * FROM (
            user_name AS "user", provider, time AS first, host, decision
     FROM miguard.records
     WHERE user_name IS NOT NULL AND provider IS NOT NULL
-    ORDER BY user_name, provider, time) AS seen
+    ORDER BY user_name, provider, time, host COLLATE "C", sequence) AS seen
 WHERE first >= now() - make_interval(days => :days)
 ORDER BY first DESC;

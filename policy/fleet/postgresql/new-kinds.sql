@@ -15,4 +15,4 @@ WHERE decision = 'deny' AND time >= now() - make_interval(days => :days)
         AND old.rule IS NOT DISTINCT FROM new.rule
         AND old.reason IS NOT DISTINCT FROM new.reason
         AND old.operation IS NOT DISTINCT FROM new.operation)
-ORDER BY reason, provider, rule, operation, time;
+ORDER BY reason, provider, rule, operation, time, host COLLATE "C", sequence;

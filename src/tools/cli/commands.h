@@ -69,6 +69,7 @@
 #define FLEET_COMMAND_MAP(X)                                                                       \
     X(fleet, verify, "check that what was collected is intact, host by host")                      \
     X(fleet, heads, "write the heads of all hosts as one list, and sign it")                       \
+    X(fleet, report, "answer who was refused where, what is new, which policy is in force")        \
     X(fleet, schema, "print the tables that a database has for records")
 
 #define KEY_COMMAND_MAP(X) X(key, create, "make a pair of keys, one secret and one to give out")

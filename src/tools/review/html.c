@@ -72,21 +72,31 @@ static void write_range(struct text *text, const struct report *report)
 
 /* No script, no font and no image is fetched: the page may be opened on a host without a network,
  * and opening it informs no other host. */
-static void write_head(struct text *text, const struct report *report)
+void html_head(struct text *text)
 {
     text_append(text, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     write_policy(text);
     text_append(text, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                       "<meta name=\"color-scheme\" content=\"light dark\">\n"
                       "<meta name=\"referrer\" content=\"no-referrer\">\n"
-                      "<meta name=\"generator\" content=\"miguard " MIGUARD_VERSION "\">\n<title>"
-                      "Audit report: ");
-    write_hosts(text, report);
-    text_append(text, ", ");
-    write_range(text, report);
+                      "<meta name=\"generator\" content=\"miguard " MIGUARD_VERSION "\">\n<title>");
+}
+
+void html_head_end(struct text *text)
+{
     text_append(text, "</title>\n<style>");
     text_append(text, html_style);
     text_append(text, "</style>\n</head>\n");
+}
+
+static void write_head(struct text *text, const struct report *report)
+{
+    html_head(text);
+    text_append(text, "Audit report: ");
+    write_hosts(text, report);
+    text_append(text, ", ");
+    write_range(text, report);
+    html_head_end(text);
 }
 
 /* ---- what comes first ------------------------------------------------------------------------*/

@@ -16,6 +16,9 @@ void html_write(struct text *text, const struct report *report, uint32_t top, in
 
 /* ---- the parts ----------------------------------------------------------------------------- */
 
+/* The head of a page up to the text of its title, and from there to its end. */
+void html_head(struct text *text);
+void html_head_end(struct text *text);
 /* The style sheet; its hash stands in the page's policy. */
 extern const char html_style[];
 /* The section with the chart and its table. */

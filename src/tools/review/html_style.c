@@ -86,6 +86,15 @@ const char html_style[] =
     ".plain{color:var(--muted);margin:0}.figures b{overflow-wrap:normal}.figures "
     ".long{font-size:.72em}.figures .longer{font-size:.5em}"
     "footer{padding-bottom:32px;color:var(--muted);font-size:13px}"
+    /* Two kinds of keys against each other: the more, the darker. */
+    ".matrix{width:auto}.matrix td,.matrix th{padding:5px 10px;min-width:64px}"
+    ".matrix thead th{white-space:normal;vertical-align:bottom;max-width:160px}"
+    ".matrix th:first-child{padding-left:0;min-width:140px}.matrix .sum{font-weight:600}"
+    ".n+.t{padding-left:18px}"
+    ".heat1{background:color-mix(in srgb,var(--deny) 8%,var(--card))}"
+    ".heat2{background:color-mix(in srgb,var(--deny) 18%,var(--card))}"
+    ".heat3{background:color-mix(in srgb,var(--deny) 30%,var(--card))}"
+    ".heat4{background:color-mix(in srgb,var(--deny) 42%,var(--card))}"
     ".narrow{display:none}"
     /* A telephone: fewer columns, every second label, smaller figures. */
     "@media (max-width:640px){header,main,footer,nav{padding-left:12px;padding-right:12px}"
