@@ -143,9 +143,8 @@ bool state_has_effective_ids(const struct miguard_identity *identity)
 }
 
 /* A component that a filter of system calls may have falsified, or 0. */
-static miguard_components ask_witnesses(const struct miguard_identity *state)
+static miguard_components ask_witnesses(const struct miguard_identity *state, bool filtered)
 {
-    const bool filtered = witness_sees_filter();
     miguard_components unread = witness_calls(state, filtered);
 
     return unread == 0 && filtered ? fs_ids_witnessed(state) : unread;
@@ -183,9 +182,11 @@ static enum miguard_status prove(struct miguard_identity *state, struct miguard_
 }
 
 /* What is read twice with the same answer is still only what the calls say. */
-static enum miguard_status confirm(struct miguard_identity *state, struct miguard_error *reterr)
+static enum miguard_status confirm(struct miguard_identity *state, bool *ret_filtered,
+                                   struct miguard_error *reterr)
 {
-    miguard_components unread = ask_witnesses(state);
+    *ret_filtered = witness_sees_filter();
+    miguard_components unread = ask_witnesses(state, *ret_filtered);
 
     return unread == 0 ? prove(state, reterr)
                        : error_set(reterr, MIGUARD_UNREADABLE, 0, "capture", "%s cannot be read",
@@ -201,7 +202,7 @@ static bool reads_as(const struct miguard_identity *state, gid_t *groups)
 }
 
 enum miguard_status state_capture(struct miguard_identity *ret_state, gid_t *groups, gid_t *second,
-                                  struct miguard_error *reterr)
+                                  bool *ret_filtered, struct miguard_error *reterr)
 {
     for (int try = 0; try < IDENTITY_TRIES; try++) {
         miguard_components unread = read_by_calls(ret_state, groups);
@@ -213,7 +214,7 @@ enum miguard_status state_capture(struct miguard_identity *ret_state, gid_t *gro
          * read twice: a false answer, or a setxid call of another thread through glibc in between,
          * shows as a difference. */
         if (reads_as(ret_state, second)) {
-            return confirm(ret_state, reterr);
+            return confirm(ret_state, ret_filtered, reterr);
         }
     }
     return error_set(reterr, MIGUARD_TORN, 0, "capture",
@@ -223,8 +224,9 @@ enum miguard_status state_capture(struct miguard_identity *ret_state, gid_t *gro
 
 /* The reading that the way back was verified by is the first of the two; this is the second. */
 enum miguard_status state_capture_again(struct miguard_identity *state, gid_t *second,
-                                        bool *ret_same, struct miguard_error *reterr)
+                                        bool *ret_same, bool *ret_filtered,
+                                        struct miguard_error *reterr)
 {
     *ret_same = reads_as(state, second);
-    return *ret_same ? confirm(state, reterr) : MIGUARD_OK;
+    return *ret_same ? confirm(state, ret_filtered, reterr) : MIGUARD_OK;
 }

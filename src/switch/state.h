@@ -26,10 +26,12 @@ MIGUARD_CHECKED miguard_components state_read(struct miguard_identity *ret_state
 /*
  * The same, and proved to be a state to which a thread can be restored: read twice with the same
  * answer, without an id of -1 or one that the user namespace does not map. second is a buffer like
- * groups, for the second read. Errors: UNREADABLE, TORN, UNPROVABLE.
+ * groups, for the second read. *ret_filtered: a filter of system calls was seen; it is set on
+ * success. Errors: UNREADABLE, TORN, UNPROVABLE.
  */
 MIGUARD_CHECKED enum miguard_status state_capture(struct miguard_identity *ret_state, gid_t *groups,
-                                                  gid_t *second, struct miguard_error *reterr);
+                                                  gid_t *second, bool *ret_filtered,
+                                                  struct miguard_error *reterr);
 
 /*
  * state_capture() of a thread that was read as state before and may be so still: one reading that
@@ -38,6 +40,7 @@ MIGUARD_CHECKED enum miguard_status state_capture(struct miguard_identity *ret_s
  */
 MIGUARD_CHECKED enum miguard_status state_capture_again(struct miguard_identity *state,
                                                         gid_t *second, bool *ret_same,
+                                                        bool *ret_filtered,
                                                         struct miguard_error *reterr);
 
 /*

@@ -265,12 +265,19 @@ static miguard_components read_back(const struct miguard_identity *from,
     return differing;
 }
 
-/* The usual way back: nothing has changed since the switch left the thread as `left`, so its
- * changes are reverted without reading. The read-back verifies that. */
+/*
+ * The usual way back: nothing has changed since the switch left the thread as `left`, so its
+ * changes are reverted without reading. The read-back verifies that.
+ *
+ * filtered: a filter may answer for the kernel. Then the effective ids are read before, so that
+ * the fs ids are proved by their change, and the file need not be read (state_check()). Without a
+ * filter that would be two calls for nothing: the kernel's answers are its own, and state_check()
+ * asks itself whether a filter came since the switch began.
+ */
 static bool undo(const struct miguard_identity *original, const struct miguard_identity *left,
-                 miguard_components changes, struct buffers *buffers)
+                 miguard_components changes, bool filtered, struct buffers *buffers)
 {
-    const struct miguard_identity *from = state_has_effective_ids(left) ? left : NULL;
+    const struct miguard_identity *from = filtered && state_has_effective_ids(left) ? left : NULL;
 
     buffers->verified_at = 0;
     return !may_strand(left, original) &&
@@ -281,9 +288,9 @@ static bool undo(const struct miguard_identity *original, const struct miguard_i
 /* The usual way back, then the search, then the end of the process. */
 static void undo_or_abort(const struct miguard_identity *original,
                           const struct miguard_identity *left, miguard_components changes,
-                          struct buffers *buffers)
+                          bool filtered, struct buffers *buffers)
 {
-    if (!undo(original, left, changes, buffers)) {
+    if (!undo(original, left, changes, filtered, buffers)) {
         restore_or_abort(original, buffers);
     }
 }
@@ -370,10 +377,11 @@ struct level {
     struct miguard_identity original; /* of a switch: its groups are in the stack */
     struct miguard_identity left;     /* the resulting identity; of a switch: without groups */
     miguard_components changes;       /* between the two */
-    uint64_t serial;                  /* of its scope or frame; 0: without one */
-    uint64_t undone_at;               /* original was verified, see is_as_undone(); 0: it was not */
-    uint64_t undone_in;               /* the epoch of that, gated or not; 0: it was not */
-    const void *site;                 /* the caller of the switch */
+    bool filtered;      /* not known to be without a filter of system calls when it began */
+    uint64_t serial;    /* of its scope or frame; 0: without one */
+    uint64_t undone_at; /* original was verified, see is_as_undone(); 0: it was not */
+    uint64_t undone_in; /* the epoch of that, gated or not; 0: it was not */
+    const void *site;   /* the caller of the switch */
     const struct switch_frame *frame; /* of an adoption, else NULL */
     unsigned below;                   /* of an adoption: the barrier and the switches under it */
     unsigned switches;
@@ -660,7 +668,8 @@ static enum miguard_status adopt_level(const struct miguard_identity *identity,
 {
     struct level *level = &stack->levels[stack->depth];
 
-    *level = (struct level){.frame = frame, .below = stack->barrier, .switches = stack->switches};
+    *level = (struct level){
+        .frame = frame, .below = stack->barrier, .switches = stack->switches, .filtered = true};
     set_busy(true);
     enum miguard_status status = fill_adoption(identity, level, reterr);
     if (status != MIGUARD_OK) {
@@ -719,8 +728,8 @@ static void unadopt_or_abort(const struct level *level, miguard_components found
 {
     const miguard_components rest = MIGUARD_COMPONENTS_ALL & ~STATE_COMPONENTS;
 
-    if (found == 0 &&
-        (level->changes == 0 || undo(&level->original, &level->left, level->changes, buffers))) {
+    if (found == 0 && (level->changes == 0 || undo(&level->original, &level->left, level->changes,
+                                                   level->filtered, buffers))) {
         return;
     }
     restore_or_abort(&level->original, buffers);
@@ -866,7 +875,7 @@ static enum miguard_status make_home(const struct switch_home *home,
     if ((found & UNCHANGEABLE) != 0) {
         return not_home(found & UNCHANGEABLE, "cannot be changed back", reterr);
     }
-    if (!undo(home->identity, now, found & STATE_COMPONENTS, buffers) &&
+    if (!undo(home->identity, now, found & STATE_COMPONENTS, true, buffers) &&
         !restore_thread(home->identity, buffers->groups, &buffers->search)) {
         return not_home(found, "cannot be changed back by any call that still works", reterr);
     }
@@ -1015,7 +1024,8 @@ static enum miguard_status capture_again(struct switch_stack *stack, struct leve
         return MIGUARD_OK;
     }
     level->original.tag = IDENTITY_TAG;
-    return state_capture_again(&level->original, stack->buffers.groups, ret_same, reterr);
+    return state_capture_again(&level->original, stack->buffers.groups, ret_same, &level->filtered,
+                               reterr);
 }
 
 /* What the thread is before a switch, into the level, whose tag shows it even where the switch
@@ -1028,6 +1038,7 @@ static enum miguard_status capture_original(struct switch_stack *stack, struct l
 
     if (has_own_groups(stack, level)) {
         if (is_as_undone(level)) {
+            level->filtered = true; /* by the gate */
             level->original.tag = IDENTITY_TAG;
             return MIGUARD_OK;
         }
@@ -1037,7 +1048,7 @@ static enum miguard_status capture_original(struct switch_stack *stack, struct l
     level->undone_in = 0;
     if (!same) {
         status = state_capture(&level->original, stack->groups[stack->switches],
-                               stack->buffers.groups, reterr);
+                               stack->buffers.groups, &level->filtered, reterr);
     }
     if (status != MIGUARD_OK) {
         level->original.tag = 0;
@@ -1174,7 +1185,8 @@ static void switch_down(struct switch_stack *stack, unsigned end, const void *si
             (void)signals_block(&signals);
         }
         bool restored =
-            (!lost && undo(&level->original, &level->left, level->changes, &stack->buffers)) ||
+            (!lost && undo(&level->original, &level->left, level->changes, level->filtered,
+                           &stack->buffers)) ||
             restore_thread(&level->original, stack->buffers.groups, &stack->buffers.search);
         if (!restored && stack->depth == end + 1) {
             switch_abort(SWITCH_KIND_BACK, &level->original);
@@ -1347,7 +1359,8 @@ enum miguard_status switch_rehearse(const struct miguard_target *target,
     set_busy(true);
     status = become_target(target, stack, &expected, reterr);
     if (status == MIGUARD_OK) {
-        undo_or_abort(&level->original, &level->left, level->changes, &stack->buffers);
+        undo_or_abort(&level->original, &level->left, level->changes, level->filtered,
+                      &stack->buffers);
     }
     set_busy(false);
     signals_restore(&signals);

@@ -94,6 +94,7 @@ static int run(const struct sandbox *sandbox, bool hide_proc)
 {
     static gid_t groups[IDENTITY_MAX_GROUPS], second[IDENTITY_MAX_GROUPS];
     struct miguard_identity identity, state;
+    bool filtered = false;
     struct miguard_error error = {0};
 
     be_somebody();
@@ -101,7 +102,7 @@ static int run(const struct sandbox *sandbox, bool hide_proc)
         return 77;
     }
     enum miguard_status status = identity_capture(&identity, &error);
-    enum miguard_status switched = state_capture(&state, groups, second, NULL);
+    enum miguard_status switched = state_capture(&state, groups, second, &filtered, NULL);
     bool refused = false;
     for (unsigned i = 0; i < MIGUARD_COMPONENT_COUNT; i++) {
         const char *name = miguard_component_name((miguard_components)1 << i);
