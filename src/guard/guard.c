@@ -114,9 +114,16 @@ bool guard_has_users(void)
     return users != 0;
 }
 
-/* The pointer to the log is read under the lock; while the guard has users it is not replaced. */
+/* The pointer to the log is read as a user, or under the lock: while the guard has users it is not
+ * replaced. */
 struct guard *guard_enter_if_open(void)
 {
+    if (guard_enter_open()) {
+        if (process_guard.guard.audit != NULL) {
+            return &process_guard.guard;
+        }
+        count_user(-1U);
+    }
     lock();
     bool open = process_guard.guard.audit != NULL;
     if (open) {

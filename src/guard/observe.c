@@ -19,13 +19,9 @@ enum { ATTEMPT_SIZE = 512 };
 
 /* Successes are recorded where the policy lists `when`, failures where it lists deny. Without a
  * policy only failures are recorded. */
-static bool is_recorded(struct guard *guard, bool denied, unsigned when)
+static bool is_recorded(const struct guard *guard, bool denied, unsigned when)
 {
-    const struct policy *policy = store_get(&guard->store);
-    unsigned audited = policy != NULL ? policy_audited(policy) : POLICY_AUDIT_DENY;
-
-    policy_release(policy);
-    return (audited & (denied ? POLICY_AUDIT_DENY : when)) != 0;
+    return (store_audited(&guard->store) & (denied ? POLICY_AUDIT_DENY : when)) != 0;
 }
 
 /* The step that failed and why, after what was attempted. */
@@ -112,9 +108,6 @@ static void record_switch(struct guard *guard, const struct switch_note *note)
         .peer_label = note->peer != NULL ? note->peer->label : NULL,
     };
 
-    if (!is_recorded(guard, event.denied, POLICY_AUDIT_SWITCH)) {
-        return;
-    }
     if (event.denied) {
         event.reason = note->status == MIGUARD_DENIED ? AUDIT_REASON_CLIENT_DENIED
                                                       : AUDIT_REASON_SWITCH_FAILED;
@@ -160,10 +153,6 @@ static void record_poller(struct guard *guard, const struct switch_note *note)
         .call_site = note->site,
     };
 
-    if (!is_recorded(guard, false, POLICY_AUDIT_SWITCH | POLICY_AUDIT_DENY) ||
-        gate_excludes_uring() || !is_time_to_look()) {
-        return;
-    }
     pid_t poller = uring_find_poller(harmless);
     if (poller == 0 || atomic_exchange(&recorded, poller) == poller ||
         !uring_is_thread(poller, name)) {
@@ -174,16 +163,32 @@ static void record_poller(struct guard *guard, const struct switch_note *note)
     (void)!audit_write(guard->audit, &event);
 }
 
-/* The hook of every public switch. Without a log it costs one lock. */
+/* What a record costs is paid for only where one is written: the buffers for it are cleared, too.
+ */
+static void record_kind(struct guard *guard, const struct switch_note *note)
+{
+    const bool denied = note->status != MIGUARD_OK;
+
+    if (note->kind == SWITCH_KIND_UNDONE) {
+        record_undone(guard, note);
+    } else if (is_recorded(guard, denied, POLICY_AUDIT_SWITCH)) {
+        record_switch(guard, note);
+    }
+    if (note->kind == SWITCH_KIND_TO && !denied &&
+        is_recorded(guard, false, POLICY_AUDIT_SWITCH | POLICY_AUDIT_DENY) &&
+        !gate_excludes_uring() && is_time_to_look()) {
+        record_poller(guard, note);
+    }
+}
+
+/* The hook of every public switch: without a lock where the guard is set up (guard_enter_open()).
+ */
 static void on_switch(const struct switch_note *note)
 {
     struct guard *guard = guard_enter_if_open();
 
     if (guard != NULL) {
-        (note->kind == SWITCH_KIND_UNDONE ? record_undone : record_switch)(guard, note);
-        if (note->kind == SWITCH_KIND_TO && note->status == MIGUARD_OK) {
-            record_poller(guard, note);
-        }
+        record_kind(guard, note);
         guard_leave(guard);
     }
 }

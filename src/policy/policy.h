@@ -217,6 +217,7 @@ struct policy_store {
     pthread_mutex_t lock;
     const struct policy *policy;
     _Atomic uint64_t generation;
+    atomic_uint audited;
 };
 
 /* No other thread may use it yet. */
@@ -224,6 +225,9 @@ void store_init(struct policy_store *store, const struct policy *policy);
 void store_release(struct policy_store *store);             /* no other call may come any more */
 const struct policy *store_get(struct policy_store *store); /* a new reference */
 void store_set(struct policy_store *store, const struct policy *policy);
+/* policy_audited() of the policy in force, or of none: refusals alone. Without a lock and without a
+ * reference, which threads of a pool would take from each other at every switch. */
+unsigned store_audited(const struct policy_store *store);
 /* Begins with 1; 0 is never a generation. */
 uint64_t store_generation(const struct policy_store *store);
 

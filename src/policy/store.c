@@ -8,11 +8,21 @@
  */
 #include "policy/policy.h"
 
+/* Without a policy only refusals are recorded. A bit that is not set in a store that nothing was
+ * put into stands for that, too. */
+static void put(struct policy_store *store, const struct policy *policy)
+{
+    unsigned audited = policy != NULL ? policy_audited(policy) : POLICY_AUDIT_DENY;
+
+    store->policy = policy;
+    atomic_store_explicit(&store->audited, audited ^ POLICY_AUDIT_DENY, memory_order_release);
+}
+
 /* The mutex is of the default kind: attributes NULL cannot fail with glibc. */
 void store_init(struct policy_store *store, const struct policy *policy)
 {
     (void)pthread_mutex_init(&store->lock, NULL);
-    store->policy = policy_keep(policy);
+    put(store, policy_keep(policy));
     atomic_init(&store->generation, 1);
 }
 
@@ -20,7 +30,7 @@ void store_init(struct policy_store *store, const struct policy *policy)
 void store_release(struct policy_store *store)
 {
     policy_release(store->policy);
-    store->policy = NULL;
+    put(store, NULL);
     (void)pthread_mutex_destroy(&store->lock);
 }
 
@@ -40,11 +50,16 @@ void store_set(struct policy_store *store, const struct policy *policy)
 
     (void)pthread_mutex_lock(&store->lock);
     const struct policy *previous = store->policy;
-    store->policy = next;
+    put(store, next);
     /* Behind the exchange: who sees the new number finds the new policy. */
     atomic_fetch_add_explicit(&store->generation, 1, memory_order_release);
     (void)pthread_mutex_unlock(&store->lock);
     policy_release(previous);
+}
+
+unsigned store_audited(const struct policy_store *store)
+{
+    return atomic_load_explicit(&store->audited, memory_order_acquire) ^ POLICY_AUDIT_DENY;
 }
 
 /* Without a lock: a guard asks this at every call. */

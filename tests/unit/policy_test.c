@@ -1050,14 +1050,18 @@ END_TEST
 START_TEST(store_replaces)
 {
     struct draft_settings settings = plain_settings();
+    settings.audit = POLICY_AUDIT_SWITCH;
     const struct policy *first = compile(&settings, rules, 1);
     const struct policy *second = compile(&settings, rules, 2);
-    struct policy_store store;
+    struct policy_store store = {.policy = NULL};
 
+    ck_assert_uint_eq(store_audited(&store), POLICY_AUDIT_DENY); /* of no policy */
     store_init(&store, policy_builtin);
     uint64_t generation = store_generation(&store);
     ck_assert_ptr_eq(store_get(&store), policy_builtin);
+    ck_assert_uint_eq(store_audited(&store), policy_audited(policy_builtin));
     store_set(&store, first);
+    ck_assert_uint_eq(store_audited(&store), POLICY_AUDIT_SWITCH);
     ck_assert_uint_gt(store_generation(&store), generation);
     policy_release(first); /* the store has its own reference */
     const struct policy *got = store_get(&store);
