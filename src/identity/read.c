@@ -280,6 +280,9 @@ static void sift_down(gid_t *groups, uint32_t root, uint32_t count)
 
 uint32_t identity_sort_groups(gid_t *groups, uint32_t count)
 {
+    if (count < 2) {
+        return count;
+    }
     bool sorted = true;
     for (uint32_t i = 1; i < count && sorted; i++) {
         sorted = groups[i - 1] <= groups[i];
