@@ -31,8 +31,9 @@ struct miguard_host_options {
     MI_Module *(*wrap)(MI_Server *server, MI_Module *module);
     /*
      * Milliseconds that a Load or Unload may take, after it has returned, until it posts its
-     * result; and that miguard_host_free() waits for a provider that has returned from a request
-     * without answering it. 0 means 10,000.
+     * result; that a provider has after a cancellation before its client gets the end without it;
+     * and that miguard_host_free() waits for a provider that has returned from a request without
+     * answering it, and then again for one that has not returned. 0 means 10,000.
      */
     unsigned load_timeout_ms;
     /*
@@ -86,6 +87,16 @@ struct miguard_host_options {
  * posts goes to subscriptions to CIM_InstIndication and the classes that derive from it, likewise.
  * - Cancel calls the function that the provider registered. If it registered none and has returned,
  *   the operation ends at once with MI_RESULT_FAILED; later posts are dropped.
+ *   Otherwise it ends when the provider answers, or with MI_RESULT_FAILED load_timeout_ms after the
+ *   cancellation (Cancel, Close of an asynchronous one, the end of the session), also while the
+ *   provider does not return. The callbacks of an asynchronous one then end on a thread with the
+ *   credentials of the one that cancelled it. Until then posts are dropped with MI_RESULT_OK;
+ *   afterwards the answer is MI_RESULT_INVALID_PARAMETER, so that a provider which looks at it
+ *   only stops. One that never ends keeps its thread, context and operation, which count for the
+ *   limits above, and its module is not unloaded. A function on the thread of its client (a
+ *   request for one object without time-out) keeps that thread.
+ * - MI_Session_Close() calls back when the last operation has ended with its provider; after
+ *   load_timeout_ms when the final callbacks of all of them have returned.
  * - The time-out option ends an operation with MI_RESULT_FAILED after cancelling it, also while its
  *   provider does not return; the category of the CIM_Error is OPERATION_TIMEOUT. Then the
  * callbacks of an asynchronous one end on the thread of the time-out, which has the caller's
@@ -202,9 +213,11 @@ miguard_host_context_client(void *host, const MI_Context *context,
  * are unloaded in the reverse order of their loading, and last the libraries are unmapped. Waits
  * for running requests. A module that leaves a request, Load or Unload unanswered for longer than
  * load_timeout_ms is neither unloaded nor unmapped, since its threads may still be running; later
- * posts of it are refused. NULL is allowed. Do not call it from a provider or a callback, nor while
- * another thread uses the host. In a forked child it does nothing, and the other functions refuse
- * the host of its parent with BAD_STATE.
+ * posts of it are refused. After twice that time it returns although a function of a provider that
+ * serves a request runs; then no library is unmapped, and the rest of the memory is freed when the
+ * function returns. A Load or Unload that does not return is waited for. NULL is allowed. Do not
+ * call it from a provider or a callback, nor while another thread uses the host. In a forked child
+ * it does nothing, and the other functions refuse the host of its parent with BAD_STATE.
  */
 MIGUARD_API void miguard_host_free(struct miguard_host *host);
 

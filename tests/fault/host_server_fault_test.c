@@ -546,6 +546,50 @@ START_TEST(test_close_without_thread)
 }
 END_TEST
 
+/* ---- a host that is left to its provider --------------------------------------------------- */
+
+static atomic_bool may_return;
+
+static void enumerate_stays(MI_Context *context, const MI_PropertySet *set, MI_Boolean keys_only)
+{
+    (void)set;
+    (void)keys_only;
+    while (!atomic_load(&may_return)) {
+        nap(1);
+    }
+    MI_Context_PostResult(context, MI_RESULT_OK);
+}
+
+/* The second time, when the pools are full, every block of the host is freed by the provider's
+ * thread. */
+START_TEST(test_left_host)
+{
+    long before = 0;
+
+    for (int round = 0; round < 2; round++) {
+        MI_Operation operation;
+
+        before = atomic_load(&blocks);
+        atomic_store(&may_return, false);
+        ck_assert(start_host_with(20));
+        hooks.enumerate = enumerate_stays;
+        MI_Session_EnumerateInstances(&session, MI_OPERATIONFLAGS_POLYMORPHISM_SHALLOW, NULL, SPACE,
+                                      "T_Widget", MI_FALSE, NULL, &operation);
+        while (miguard_host_provider_calls(host) == 0) {
+            nap(1);
+        }
+        stop_host();
+        ck_assert_int_gt(atomic_load(&blocks), before);
+        atomic_store(&may_return, true);
+        for (int i = 0; i < 2000 && session_in_use() > 0; i++) {
+            nap(1);
+        }
+        nap(20); /* the last line of its thread */
+    }
+    ck_assert_int_eq(atomic_load(&blocks), before);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("host server without memory");
@@ -557,6 +601,7 @@ int main(void)
     tcase_add_test(tests, test_host);
     tcase_add_loop_test(tests, test_no_thread, 0, COUNT(scarce));
     tcase_add_test(tests, test_close_without_thread);
+    tcase_add_test(tests, test_left_host);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -17,11 +17,13 @@ static atomic_uint posted, taken, most_ahead;
 static atomic_bool go_on, provider_left;
 static atomic_int last_post;
 static unsigned wanted_posts;
+static bool ignores_cancel;
 static pthread_t poster;
 
 static void reset(unsigned posts)
 {
     wanted_posts = posts;
+    ignores_cancel = false;
     atomic_store(&posted, 0);
     atomic_store(&taken, 0);
     atomic_store(&most_ahead, 0);
@@ -55,7 +57,8 @@ static void post_all(MI_Context *context)
         if (ahead > atomic_load(&most_ahead)) {
             atomic_store(&most_ahead, ahead);
         }
-        if (MI_Context_Canceled(context, &cancelled) != MI_RESULT_OK || cancelled) {
+        if (!ignores_cancel &&
+            (MI_Context_Canceled(context, &cancelled) != MI_RESULT_OK || cancelled)) {
             break;
         }
     }
@@ -505,14 +508,17 @@ static void enumerate_stays(MI_Context *context, const MI_PropertySet *set, MI_B
     stay(context);
 }
 
-static void start_with_timeout(bool enumerate, MI_OperationCallbacks *back, MI_Operation *operation)
+static void start_limited(bool enumerate, unsigned milliseconds, MI_OperationCallbacks *back,
+                          MI_Operation *operation)
 {
-    MI_Interval interval = {.microseconds = 100000};
+    MI_Interval interval = {.microseconds = milliseconds * 1000};
     MI_OperationOptions options;
 
     ck_assert_int_eq(MI_Application_NewOperationOptions(&application, MI_FALSE, &options),
                      MI_RESULT_OK);
-    MI_OperationOptions_SetTimeout(&options, &interval);
+    if (milliseconds > 0) {
+        MI_OperationOptions_SetTimeout(&options, &interval);
+    }
     if (enumerate) {
         MI_Session_EnumerateInstances(&session, 0, &options, SPACE, "T_Widget", MI_FALSE, back,
                                       operation);
@@ -522,6 +528,11 @@ static void start_with_timeout(bool enumerate, MI_OperationCallbacks *back, MI_O
         MI_Instance_Delete(instance);
     }
     MI_OperationOptions_Delete(&options);
+}
+
+static void start_with_timeout(bool enumerate, MI_OperationCallbacks *back, MI_Operation *operation)
+{
+    start_limited(enumerate, 100, back, operation);
 }
 
 static void expect_timed_out(MI_Operation *operation, unsigned items)
@@ -578,6 +589,183 @@ START_TEST(test_never_returns)
     ck_assert_uint_eq(atomic_load(&finals), async);
     ck_assert_uint_eq(atomic_load(&late_calls), 0);
     stop_host();
+}
+END_TEST
+
+/* ---- providers that ignore the end --------------------------------------------------------- */
+
+enum { PATIENCE_MS = 100 };
+
+static atomic_uint sessions_closed;
+
+static void on_session_closed(void *unused)
+{
+    (void)unused;
+    atomic_fetch_add(&sessions_closed, 1);
+}
+
+/* How the client ends it, each with a time within which it has what it needs. */
+enum { BY_CANCEL, BY_CLOSE, BY_SESSION, BY_HOST, BY_TIMEOUT, WAYS };
+
+static void end_by(int way, MI_Operation *operation)
+{
+    switch (way) {
+    case BY_CANCEL:
+        ck_assert_int_eq(MI_Operation_Cancel(operation, MI_REASON_NONE), MI_RESULT_OK);
+        break;
+    case BY_CLOSE:
+        ck_assert_int_eq(MI_Operation_Close(operation), MI_RESULT_OK);
+        break;
+    case BY_SESSION:
+        ck_assert_int_eq(MI_Session_Close(&session, NULL, on_session_closed), MI_RESULT_OK);
+        break;
+    case BY_HOST:
+        stop_host();
+        break;
+    default:
+        break; /* it was started with a time-out */
+    }
+}
+
+/* What was posted before comes first. */
+static void expect_failed(MI_Operation *operation)
+{
+    const MI_Instance *instance = NULL;
+    MI_Boolean more = MI_TRUE;
+    MI_Result result = MI_RESULT_OK;
+
+    while (more) {
+        ck_assert_int_eq(MI_Operation_GetInstance(operation, &instance, &more, &result, NULL, NULL),
+                         MI_RESULT_OK);
+    }
+    ck_assert_int_eq(result, MI_RESULT_FAILED);
+}
+
+/* The client has its end, whatever the provider does. */
+static void expect_end(int way, bool async, MI_Operation *operation)
+{
+    if (async) {
+        await_final();
+        ck_assert(
+            atomic_load(&final_result) == MI_RESULT_FAILED ||
+            (way == BY_HOST && atomic_load(&final_result) == MI_RESULT_SERVER_IS_SHUTTING_DOWN));
+    } else if (way == BY_CANCEL || way == BY_TIMEOUT) {
+        expect_failed(operation);
+    }
+    for (int i = 0; way == BY_SESSION && i < 60000 && atomic_load(&sessions_closed) == 0; i++) {
+        nap(1);
+    }
+    ck_assert_uint_eq(atomic_load(&sessions_closed), way == BY_SESSION);
+}
+
+/* The handle is the client's to close where it has not been. */
+static void let_go(int way, MI_Operation *operation)
+{
+    if (way == BY_CANCEL || way == BY_TIMEOUT) {
+        ck_assert_int_eq(MI_Operation_Close(operation), MI_RESULT_OK);
+    }
+}
+
+/* Posts on and on, and looks at the answers only: they are refusals in the end. */
+START_TEST(test_ignores_cancel)
+{
+    int row = _i / BY_HOST, way = _i % BY_HOST;
+    MI_Operation operation = MI_OPERATION_NULL;
+
+    ck_assert(start_host_with(PATIENCE_MS));
+    reset(UINT32_MAX);
+    ignores_cancel = true;
+    reset_client(UINT32_MAX, false);
+    atomic_store(&sessions_closed, 0);
+    start_flow(row, &operation);
+    nap(20);
+    end_by(way, &operation);
+    expect_end(way, flows[row].way == ASYNC, &operation);
+    await_flag(&provider_left);
+    ck_assert_int_eq(atomic_load(&last_post), MI_RESULT_INVALID_PARAMETER);
+    let_go(way, &operation);
+    ck_assert(no_operation_left());
+    ck_assert_uint_eq(atomic_load(&late_calls), 0);
+    stop_host();
+}
+END_TEST
+
+/* Neither answers nor returns. By bits: asynchronous, an
+ * enumeration, a provider with a cancel callback. */
+START_TEST(test_never_ends)
+{
+    int way = _i / 8;
+    bool async = (_i & 1) != 0, enumerate = (_i & 2) != 0;
+    MI_Operation operation = MI_OPERATION_NULL;
+
+    if (!async && !enumerate && way != BY_TIMEOUT) {
+        return; /* it is on the thread of its client */
+    }
+    ck_assert(start_host_with(PATIENCE_MS));
+    reset((_i & 4) != 0);
+    reset_client(0, false);
+    atomic_store(&sessions_closed, 0);
+    hooks.get = get_stays;
+    hooks.enumerate = enumerate_stays;
+    start_limited(enumerate, way == BY_TIMEOUT ? PATIENCE_MS : 0, async ? &callbacks : NULL,
+                  &operation);
+    for (int i = 0; i < 60000 && miguard_host_provider_calls(host) == 0; i++) {
+        nap(1);
+    }
+    end_by(way, &operation);
+    expect_end(way, async, &operation);
+    ck_assert(!atomic_load(&provider_left));
+    let_go(way, &operation);
+    if (_i % 2 == 0 && way != BY_HOST) {
+        stop_host();
+        ck_assert(!atomic_load(&provider_left));
+    }
+    atomic_store(&go_on, true);
+    await_flag(&provider_left);
+    ck_assert(no_operation_left());
+    ck_assert_uint_eq(atomic_load(&finals), async);
+    ck_assert_uint_eq(atomic_load(&late_calls), 0);
+    if (host != NULL) {
+        stop_host();
+    } else {
+        ck_assert_ptr_null(strstr(trace, "unload")); /* its code may have been running */
+    }
+}
+END_TEST
+
+/* The final result is there, and its provider keeps the thread that delivers it. */
+static void get_answers_and_stays(MI_Context *context, const struct widget *widget)
+{
+    (void)widget;
+    MI_Context_PostResult(context, MI_RESULT_NOT_FOUND);
+    await_flag(&go_on);
+    atomic_store(&provider_left, true);
+}
+
+START_TEST(test_answers_and_stays)
+{
+    MI_Operation operation = MI_OPERATION_NULL;
+
+    ck_assert(start_host_with(PATIENCE_MS));
+    reset(0);
+    reset_client(0, false);
+    hooks.get = get_answers_and_stays;
+    start_limited(false, _i == BY_TIMEOUT ? PATIENCE_MS : 0, &callbacks, &operation);
+    nap(20);
+    end_by(_i, &operation);
+    await_final();
+    ck_assert_int_eq(atomic_load(&final_result), MI_RESULT_NOT_FOUND);
+    ck_assert(!atomic_load(&provider_left));
+    let_go(_i, &operation);
+    atomic_store(&go_on, true);
+    await_flag(&provider_left);
+    ck_assert(no_operation_left());
+    ck_assert_uint_eq(atomic_load(&finals), 1);
+    if (host != NULL) {
+        stop_host();
+    } else {
+        ck_assert_ptr_null(strstr(trace, "unload"));
+    }
 }
 END_TEST
 
@@ -712,6 +900,9 @@ int main(void)
     tcase_add_test(tests, test_result_bytes);
     tcase_add_test(tests, test_instance_size);
     tcase_add_loop_test(tests, test_never_returns, 0, 8);
+    tcase_add_loop_test(tests, test_ignores_cancel, 0, BY_HOST * COUNT(flows));
+    tcase_add_loop_test(tests, test_never_ends, 0, 8 * WAYS);
+    tcase_add_loop_test(tests, test_answers_and_stays, 0, WAYS);
     tcase_add_test(tests, test_close_race);
     tcase_add_test(tests, test_nested_storm);
     suite_add_tcase(suite, tests);

@@ -315,8 +315,8 @@ void context_close(struct context *const *context)
     }
 }
 
-/* in_slot is read under the operation's lock: a function that still runs is waited for instead. */
-static void abandon_if_idle(struct context *context, struct miguard_host *host)
+/* in_slot is read under the operation's lock. */
+static void abandon(struct context *context, struct miguard_host *host, bool running)
 {
     struct operation *operation = context->operation;
     if (context->host != host || operation == NULL) {
@@ -325,21 +325,21 @@ static void abandon_if_idle(struct context *context, struct miguard_host *host)
     pthread_mutex_lock(&operation->lock);
     bool idle = !context->in_slot;
     pthread_mutex_unlock(&operation->lock);
-    if (idle) {
+    if (idle || running) {
         atomic_store(&context->module->abandoned, true);
         context_finish(context, MI_RESULT_SERVER_IS_SHUTTING_DOWN, NULL, NULL);
     }
 }
 
 /* Each context is pinned while it is looked at, so that it cannot become another request's. */
-void context_abandon_idle(struct miguard_host *host)
+void context_abandon(struct miguard_host *host, bool running)
 {
     unsigned count = atomic_load(&pool.chunk_count);
 
     for (unsigned i = 0; i < count * PER_CHUNK; i++) {
         struct context *context = &atomic_load(&pool.chunks[i / PER_CHUNK])[i % PER_CHUNK];
         if (context_pin(&context->base) != NULL) {
-            abandon_if_idle(context, host);
+            abandon(context, host, running);
             context_unpin(context);
         }
     }

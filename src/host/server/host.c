@@ -30,16 +30,36 @@ void host_retain(struct miguard_host *host)
     pthread_mutex_unlock(&host->lock);
 }
 
+/* The list from its end, which is the reverse order of loading. */
+static void host_destroy(struct miguard_host *host)
+{
+    while (host->modules != NULL) {
+        struct module **link = &host->modules;
+        while ((*link)->next != NULL) {
+            link = &(*link)->next;
+        }
+        struct module *last = *link;
+        *link = NULL;
+        module_free(last);
+    }
+    pthread_cond_destroy(&host->idle);
+    pthread_cond_destroy(&host->changed);
+    pthread_mutex_destroy(&host->lock);
+    base_free(host);
+}
+
 /* The lock covers both the count and the broadcast: once the waiter in quiesce() has it, no other
  * thread touches the host. */
 void host_release(struct miguard_host *host)
 {
-    /* The lock covers both: once the waiter in quiesce() has it, no other thread touches
-     * the host. */
     pthread_mutex_lock(&host->lock);
     host->references--;
+    bool last = host->left && host->references == 0;
     pthread_cond_broadcast(&host->changed);
     pthread_mutex_unlock(&host->lock);
+    if (last) {
+        host_destroy(host);
+    }
 }
 
 /* The numbers 18 and 19 are not used in MI_Result. */
@@ -225,26 +245,45 @@ static void end_sessions(struct miguard_host *host)
     }
 }
 
+/* A provider with a request that is not over, though its result may be there: its code runs. */
+static void abandon_used_modules(struct miguard_host *host)
+{
+    for (struct module *module = host->modules; module != NULL; module = module->next) {
+        for (MI_Uint32 i = 0; i < module->provider_count; i++) {
+            if (atomic_load(&module->providers[i].users) > 0) {
+                atomic_store(&module->abandoned, true);
+            }
+        }
+    }
+}
+
 /*
- * Waits until no request is left. A running provider function is waited for without limit; a
- * request whose provider has returned and does not post is abandoned after the load time-out, since
- * it cannot be distinguished from one that never will.
+ * Waits until no request is left; false when that takes too long. After the load time-out a request
+ * whose provider has returned and does not post is abandoned, since it cannot be distinguished from
+ * one that never will; after that time again one whose provider does not return.
  */
-static void quiesce(struct miguard_host *host)
+static bool quiesce(struct miguard_host *host)
 {
     struct timespec deadline = clock_after_ms(host->options.load_timeout_ms);
+    bool again = false, patient = true;
 
     pthread_mutex_lock(&host->lock);
-    while (host->references > host->standing_references) {
+    while (host->references > host->standing_references && patient) {
         if (pthread_cond_timedwait(&host->changed, &host->lock, &deadline) != ETIMEDOUT) {
             continue;
         }
         pthread_mutex_unlock(&host->lock);
-        context_abandon_idle(host);
+        context_abandon(host, again);
+        patient = !again;
+        again = true;
         deadline = clock_after_ms(host->options.load_timeout_ms);
         pthread_mutex_lock(&host->lock);
     }
     pthread_mutex_unlock(&host->lock);
+    if (!patient) {
+        abandon_used_modules(host);
+    }
+    return patient;
 }
 
 /* The module before `before` in the list; the last one for NULL. */
@@ -257,6 +296,23 @@ static struct module *last_module(struct miguard_host *host, const struct module
     return module;
 }
 
+/* Where a provider still runs, all that it may use stays: what it holds is given back when it ends,
+ * but no library is unmapped, since any of them may be on its stack. */
+static bool leave_behind(struct miguard_host *host, bool quiet)
+{
+    if (quiet) {
+        return false;
+    }
+    for (struct module *module = host->modules; module != NULL; module = module->next) {
+        atomic_store(&module->abandoned, true);
+    }
+    pthread_mutex_lock(&host->lock);
+    host->left = host->references > 0;
+    bool left = host->left;
+    pthread_mutex_unlock(&host->lock);
+    return left;
+}
+
 /* The order: clients' sessions, the requests still running, class providers, modules, and their
  * libraries last of all, when no provider function can run any more. */
 void miguard_host_free(struct miguard_host *host)
@@ -266,7 +322,7 @@ void miguard_host_free(struct miguard_host *host)
         return;
     }
     end_sessions(host);
-    quiesce(host);
+    bool quiet = quiesce(host);
     idle_stop(host);
 
     pthread_mutex_lock(&host->lock);
@@ -274,26 +330,16 @@ void miguard_host_free(struct miguard_host *host)
     pthread_mutex_unlock(&host->lock);
     /* In reverse order of loading: a module may use one that was loaded earlier. */
     while (provider_unload_last(host)) {
-        quiesce(host);
+        quiet = quiet && quiesce(host);
     }
     for (struct module *module = last_module(host, NULL); module != NULL;
          module = last_module(host, module)) {
         module_unload(module);
-        quiesce(host);
+        quiet = quiet && quiesce(host);
     }
-    while (host->modules != NULL) {
-        struct module *module = last_module(host, NULL);
-        struct module **link = &host->modules;
-        while (*link != module) {
-            link = &(*link)->next;
-        }
-        *link = NULL;
-        module_free(module);
+    if (!leave_behind(host, quiet)) {
+        host_destroy(host);
     }
-    pthread_cond_destroy(&host->idle);
-    pthread_cond_destroy(&host->changed);
-    pthread_mutex_destroy(&host->lock);
-    base_free(host);
 }
 
 /* A count for tests and statistics; it orders nothing. */

@@ -196,6 +196,9 @@ struct miguard_host {
     uint64_t standing_references;
     /* miguard_host_free() has begun to unload: no provider is loaded any more. */
     bool unloading;
+    /* miguard_host_free() has returned without waiting longer: the last reference frees the host.
+     */
+    bool left;
     /* For miguard_host_provider_calls(). */
     _Atomic uint64_t provider_calls;
 };
@@ -211,8 +214,8 @@ enum miguard_status host_refuse_inherited(const char *step, struct miguard_error
 /* References are what miguard_host_free() waits for. They do not keep the memory alive after it. */
 void host_retain(struct miguard_host *host);
 
-/* May let miguard_host_free() go on, which frees the host: the caller must not use it
- * afterwards. */
+/* May let miguard_host_free() go on, which frees the host, or frees it where that has returned: the
+ * caller must not use it afterwards. */
 void host_release(struct miguard_host *host);
 
 /* A condition variable on the monotonic clock, and a time on it. */
@@ -314,10 +317,10 @@ MI_Result context_finish(struct context *context, MI_Result result, char *messag
  * within this many milliseconds; a result that comes later is refused. */
 bool context_await(struct context *context, unsigned milliseconds, MI_Result *ret_result);
 
-/* Ends the contexts of host in which no provider function is running, with SERVER_IS_SHUTTING_DOWN,
- * and marks their modules: a provider that returned without a result may have a thread that posts
- * it later, so its code must stay mapped. */
-void context_abandon_idle(struct miguard_host *host);
+/* Ends the contexts of host in which no provider function is running, or with `running` all, with
+ * SERVER_IS_SHUTTING_DOWN, and marks their modules: a provider that returned without a result may
+ * have a thread that posts it later, so its code must stay mapped. */
+void context_abandon(struct miguard_host *host, bool running);
 
 /* False once the final result has been posted. */
 bool context_is_live(const struct context *context);
@@ -393,6 +396,7 @@ struct session {
     bool ended;
     struct operation *operations;  /* not ended yet */
     uint64_t operation_count;      /* not destroyed yet */
+    uint64_t final_count;          /* of them, their clients wait for the final callback */
     struct miguard_target *client; /* who makes its requests; NULL: not known */
     struct session *next;          /* the host's list of clients' sessions, under its lock */
     struct session *previous;
@@ -756,8 +760,11 @@ struct operation {
     /* By the client, a time-out or the end of the session. The provider is informed and may still
      * post. */
     bool cancelled;
-    /* Valid once `cancelled` is true. */
+    /* Valid once `cancelled` is true. The provider's posts are dropped, and after this time on
+     * clock_now_ms() refused. */
     MI_CancellationReason reason;
+    int64_t patience_end;
+    bool grace;     /* run_grace() was there */
     bool closed;    /* the handle only serves to acknowledge */
     bool complete;  /* async: the final callback has returned */
     bool abandoned; /* the session has ended: no client is left to acknowledge */
@@ -901,6 +908,11 @@ bool run_needs_worker(const struct operation *operation);
 
 /* Starts the thread of the time-out, likewise. */
 bool run_timer(struct operation *operation);
+
+/* After operation_cancel(), and without a lock: the client sees the end at the latest when
+ * load_timeout_ms have passed, whatever the provider does. On a thread with the caller's
+ * credentials; where none can be made, a client that fetches sees the end at once. */
+void run_grace(struct operation *operation);
 
 /* (deliver.c) Calls the callbacks that are due; the driver holds the lock, released for each call.
  * Nothing is delivered within a callback of the same operation. */

@@ -288,6 +288,7 @@ static MI_Result close_operation(MI_Operation *handle)
     }
     operation_settle(operation);
     pthread_mutex_unlock(&operation->lock);
+    run_grace(operation);
     return MI_RESULT_OK;
 }
 
@@ -302,6 +303,7 @@ static MI_Result cancel(MI_Operation *handle, MI_CancellationReason reason)
     pthread_mutex_unlock(&operation->lock);
     struct operation *pinned ON_LEAVING(operation_unpin) = operation;
     operation_cancel(pinned, reason);
+    run_grace(pinned);
     return MI_RESULT_OK;
 }
 

@@ -306,6 +306,7 @@ void operation_start(const struct operation_start *start)
     if (!running) {
         pthread_mutex_lock(&operation->lock);
         operation_finish(operation, MI_RESULT_SERVER_LIMITS_EXCEEDED, NULL, NULL);
+        operation->complete = true; /* its callback is called below */
         pthread_mutex_unlock(&operation->lock);
         operation_abandon(operation, MI_REASON_NONE);
         operation_refuse(start, MI_RESULT_SERVER_LIMITS_EXCEEDED);

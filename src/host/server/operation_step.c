@@ -8,6 +8,7 @@
 #include "host/server/host.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "host/object/object.h"
 
 /* The client may be waiting for `changed` in fetch(), the worker in worker(). */
@@ -146,7 +147,8 @@ void operation_step_done(struct operation *operation, struct context *context, M
 }
 
 /* Whether a post is still delivered; the caller holds the lock. *ret_answer is the answer
- * otherwise: a provider that posts after a cancellation does nothing wrong. */
+ * otherwise. A provider that posts after a cancellation does nothing wrong; but one that goes on
+ * for long may look at the answers only, and learns from them that its client is gone. */
 static bool wants_post(const struct operation *operation, const struct context *context,
                        MI_Result *ret_answer)
 {
@@ -154,6 +156,10 @@ static bool wants_post(const struct operation *operation, const struct context *
 
     *ret_answer = MI_RESULT_OK;
     if (operation->context != context) {
+        *ret_answer = MI_RESULT_INVALID_PARAMETER;
+        return false;
+    }
+    if (operation->cancelled && operation->finished && clock_now_ms() > operation->patience_end) {
         *ret_answer = MI_RESULT_INVALID_PARAMETER;
         return false;
     }
@@ -208,6 +214,17 @@ static bool is_full(const struct operation *operation, const struct result *next
            next->size > MIGUARD_HOST_MAX_RESULT_BYTES - operation->result_bytes;
 }
 
+/* The answer to a post that the client does not want. */
+static MI_Result post_unwanted(struct operation *operation, const struct context *context)
+{
+    MI_Result answer = MI_RESULT_OK;
+
+    pthread_mutex_lock(&operation->lock);
+    (void)wants_post(operation, context, &answer);
+    pthread_mutex_unlock(&operation->lock);
+    return answer;
+}
+
 /* The copy is made without the lock, as it may be large; whether it is still wanted is decided
  * afterwards, under the lock. */
 MI_Result operation_post(struct operation *operation, struct context *context,
@@ -223,7 +240,7 @@ MI_Result operation_post(struct operation *operation, struct context *context,
     if ((request->match && !instance_keys_equal(instance, request->instance)) ||
         !plan_selects(request, instance) ||
         !plan_is_associated(operation->host, request, instance)) {
-        return MI_RESULT_OK;
+        return post_unwanted(operation, context);
     }
     MI_Result made = result_new(request, instance, &item);
     if (made == MI_RESULT_OK && request->kind == REQUEST_INVOKE) {
@@ -267,6 +284,7 @@ void operation_cancel(struct operation *operation, MI_CancellationReason reason)
     }
     operation->cancelled = true;
     operation->reason = reason;
+    operation->patience_end = clock_now_ms() + (int64_t)operation->host->options.load_timeout_ms;
     struct context *context = operation->context;
     if (context != NULL && context->cancel != NULL) {
         /* Not pinned: it is about to post its final result and need not be informed. */
@@ -297,4 +315,5 @@ void operation_abandon(struct operation *operation, MI_CancellationReason reason
     pthread_cond_broadcast(&operation->changed);
     operation_settle(operation);
     pthread_mutex_unlock(&operation->lock);
+    run_grace(operation);
 }

@@ -11,8 +11,9 @@
  * very thread is handled at once, since waiting for the driver would wait for itself.
  *
  * A provider that does not return keeps the worker. When the time-out of an asynchronous operation
- * has elapsed then, its timer takes the worker's place (take_over()) and gives the client the end.
- * The worker notices by run_is_driver() when the provider returns, and leaves.
+ * has elapsed then, its timer takes the worker's place (take_over()) and gives the client the end;
+ * when it was cancelled, the thread of run_grace() does so some time later. The worker notices by
+ * run_is_driver() when the provider returns, and leaves.
  */
 #include "base/clock.h"
 #include "host/server/host.h"
@@ -124,7 +125,21 @@ struct work {
     bool final_begun;
 };
 
-/* The last driver of an operation with a worker leaves; the caller holds the lock. */
+/* The session waits for the final callback of an asynchronous operation. Without a lock. */
+static void count_final(struct operation *operation, int change)
+{
+    struct session *session = operation->session;
+
+    if (operation->async) {
+        pthread_mutex_lock(&session->lock);
+        session->final_count += (uint64_t)(int64_t)change;
+        pthread_cond_broadcast(&session->changed);
+        pthread_mutex_unlock(&session->lock);
+    }
+}
+
+/* The last driver of an operation with a worker leaves; the caller holds the lock, and calls
+ * count_final() without it. */
 static void end_last_drive(struct operation *operation)
 {
     operation->complete = true;
@@ -142,10 +157,14 @@ static void end_work(struct work *work)
     if (operation != NULL) {
         indication_end(operation);
         pthread_mutex_lock(&operation->lock);
-        if (run_is_driver(operation)) {
+        bool last = run_is_driver(operation);
+        if (last) {
             end_last_drive(operation);
         }
         pthread_mutex_unlock(&operation->lock);
+        if (last) {
+            count_final(operation, -1);
+        }
         operation_release(operation);
     }
 }
@@ -230,9 +249,11 @@ bool run_needs_worker(const struct operation *operation)
 bool run_worker(struct operation *operation)
 {
     operation_pin(operation);
+    count_final(operation, 1);
     if (host_thread(worker, operation)) {
         return true;
     }
+    count_final(operation, -1);
     operation_release(operation);
     return false;
 }
@@ -244,9 +265,9 @@ static bool is_stuck(const struct operation *operation)
     return operation->in_provider && !operation->delivering;
 }
 
-/* The final result of an operation whose time-out has elapsed, from this thread if the worker does
- * not return from its provider. The caller holds the lock, as run_claim() asks. */
-static void take_over(struct operation *operation)
+/* The final result of an operation that is over, from this thread if the worker does not return
+ * from its provider; true then. The caller holds the lock, as run_claim() asks. */
+static bool take_over(struct operation *operation)
 {
     struct work work = {operation, false};
 
@@ -254,13 +275,29 @@ static void take_over(struct operation *operation)
         pthread_cond_wait(&operation->changed, &operation->lock);
     }
     if (operation->complete) {
-        return;
+        return false;
     }
     run_claim(operation);
     operation->in_provider = false;
     deliver_pending(operation);
     give_final(&work);
     end_last_drive(operation);
+    return true;
+}
+
+/* Ends the operation, unless its provider has, and sees that its client gets the end. Takes over
+ * details. Without memory for the text it ends without. */
+static void finish_late(struct operation *operation, const char *text, MI_Instance *details)
+{
+    char *message = base_copy_text(text);
+
+    pthread_mutex_lock(&operation->lock);
+    operation_finish(operation, MI_RESULT_FAILED, message, details);
+    bool taken = operation->async && take_over(operation);
+    pthread_mutex_unlock(&operation->lock);
+    if (taken) {
+        count_final(operation, -1);
+    }
 }
 
 /* Ends the operation with the reason in words and as a CIM_Error. Without memory it ends without
@@ -273,13 +310,30 @@ static void finish_timed_out(struct operation *operation)
     if (error_instance_timeout(text, &details) != MI_RESULT_OK) {
         details = NULL;
     }
-    char *message = base_copy_text(text);
+    finish_late(operation, text, details);
+}
+
+/* Whether the client has the end, or can fetch it; the caller holds the lock. A provider may have
+ * posted its final result and keep the worker from delivering it. */
+static bool client_has_end(const struct operation *operation)
+{
+    return operation->finished && (!operation->async || operation->complete);
+}
+
+/* False when it has not come in time. */
+static bool await_end(struct operation *operation, uint64_t milliseconds)
+{
+    struct timespec deadline = clock_after_ms(milliseconds);
+    bool in_time = true;
+
     pthread_mutex_lock(&operation->lock);
-    operation_finish(operation, MI_RESULT_FAILED, message, details);
-    if (operation->async) {
-        take_over(operation);
+    while (!client_has_end(operation) && in_time) {
+        in_time =
+            pthread_cond_timedwait(&operation->changed, &operation->lock, &deadline) != ETIMEDOUT;
     }
+    bool has_end = client_has_end(operation);
     pthread_mutex_unlock(&operation->lock);
+    return has_end;
 }
 
 /*
@@ -290,17 +344,8 @@ static void *timer(void *argument)
 {
     ENTRY_UNCANCELLED;
     struct operation *operation = argument;
-    struct timespec deadline = clock_after_ms(operation->timeout_ms);
-    bool expired = false;
 
-    pthread_mutex_lock(&operation->lock);
-    while (!operation->finished && !expired) {
-        expired =
-            pthread_cond_timedwait(&operation->changed, &operation->lock, &deadline) == ETIMEDOUT;
-    }
-    expired = !operation->finished;
-    pthread_mutex_unlock(&operation->lock);
-    if (expired) {
+    if (!await_end(operation, operation->timeout_ms)) {
         operation_cancel(operation, MI_REASON_TIMEOUT);
         finish_timed_out(operation);
     }
@@ -317,4 +362,40 @@ bool run_timer(struct operation *operation)
     }
     operation_release(operation);
     return false;
+}
+
+/* ---- after a cancellation ---------------------------------------------------------------- */
+
+static const char no_answer[] = "the operation was cancelled, and its provider has not answered";
+
+static void *grace(void *argument)
+{
+    ENTRY_UNCANCELLED;
+    struct operation *operation = argument;
+
+    if (!await_end(operation, operation->host->options.load_timeout_ms)) {
+        finish_late(operation, no_answer, NULL);
+    }
+    operation_release(operation);
+    return NULL;
+}
+
+/* Once for an operation. Without a thread this one cannot wait for a worker, on which it may be. */
+void run_grace(struct operation *operation)
+{
+    pthread_mutex_lock(&operation->lock);
+    bool needed = !operation->grace && !client_has_end(operation);
+    operation->grace = true;
+    pthread_mutex_unlock(&operation->lock);
+    if (!needed) {
+        return;
+    }
+    operation_pin(operation);
+    if (host_thread(grace, operation)) {
+        return;
+    }
+    pthread_mutex_lock(&operation->lock);
+    operation_finish(operation, MI_RESULT_FAILED, NULL, NULL);
+    pthread_mutex_unlock(&operation->lock);
+    operation_release(operation);
 }

@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "host/server/host.h"
 
+#include <errno.h>
+
 #include "base/alloc.h"
 
 static void destroy(void *object);
@@ -167,17 +169,26 @@ struct closing {
     void (*callback)(void *);
 };
 
-/* Waits until the last operation is gone, including its final callback. */
+/* Waits until the last operation is gone, including its final callback; from some time on only for
+ * these callbacks: a provider may never answer. */
 static void *await_operations(void *argument)
 {
     ENTRY_UNCANCELLED;
     struct closing closing = *(struct closing *)argument;
     struct session *session = closing.session;
 
+    bool patient = true;
+
     base_free(argument);
+    struct timespec deadline = clock_after_ms(session->host->options.load_timeout_ms);
     pthread_mutex_lock(&session->lock);
-    while (session->operation_count > 0) {
-        pthread_cond_wait(&session->changed, &session->lock);
+    while (session->operation_count > 0 && (patient || session->final_count > 0)) {
+        if (!patient) {
+            pthread_cond_wait(&session->changed, &session->lock);
+        } else if (pthread_cond_timedwait(&session->changed, &session->lock, &deadline) ==
+                   ETIMEDOUT) {
+            patient = false;
+        }
     }
     pthread_mutex_unlock(&session->lock);
     closing.callback(closing.data);
