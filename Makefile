@@ -403,7 +403,7 @@ check: test-deps ## build and run all tests (QUICK=1 leaves out nothing, it only
 
 # What has a switch to go through all of it; check takes some of its steps.
 long := table/bounding_test table/cancel_test table/gate_fast_test fault/audit_file_fault_test live/audit_kill_test \
-        live/lifetime_test table/host_instance_model_test
+        live/lifetime_test table/host_instance_model_test unit/host_flow_test
 check-long: deps ## the tests whose loops check shortens, at full length (some minutes)
 	@$(MAKE) --no-print-directory $(PARALLEL) $(long:%=$(OUT)/tests/%) everything
 	@OUT=$(OUT) CC=$(CC) JOBS=$(JOBS) FULL=1 sh tests/run.sh $(long:%=$(OUT)/tests/%)

@@ -313,6 +313,104 @@ static MI_Result round_careless(void)
     return result == MI_RESULT_NOT_FOUND ? MI_RESULT_OK : result;
 }
 
+/* Lifecycle indications (PostCreate, PostModify, PostDelete, PostMethodCall): what was posted with
+ * success is fetched, in its order, before a failure is. */
+static MI_LifecycleIndicationContext *of_widget;
+
+static void load_reports(void **self, MI_Context *context)
+{
+    MI_Result result = MI_Context_GetLifecycleIndicationContext(context, &of_widget);
+
+    (void)self;
+    if (result == MI_RESULT_OK) {
+        result =
+            MI_LifecycleIndicationContext_SetSupportedTypes(of_widget, MI_LIFECYCLE_INDICATION_ALL);
+    }
+    MI_Context_PostResult(context, result);
+}
+
+static MI_Result post_change(unsigned kind)
+{
+    switch (kind) {
+    case 0:
+        return MI_LifecycleIndicationContext_PostCreate(of_widget, widget_key);
+    case 1:
+        return MI_LifecycleIndicationContext_PostModify(of_widget, widget_key, widget_key);
+    case 2:
+        return MI_LifecycleIndicationContext_PostDelete(of_widget, widget_key);
+    default:
+        return MI_LifecycleIndicationContext_PostMethodCall_After(of_widget, widget_key, "Touch",
+                                                                  parameters, "7");
+    }
+}
+
+/* The classes of what comes, up to the end or to `count`. */
+static MI_Result fetch_changes(MI_Operation *operation, unsigned count)
+{
+    const MI_Instance *instance = NULL;
+    const MI_Char *name = NULL;
+    MI_Boolean more = MI_TRUE;
+    MI_Result result = MI_RESULT_OK;
+
+    while (more && count > 0) {
+        if (MI_Operation_GetIndication(operation, &instance, NULL, NULL, &more, &result, NULL,
+                                       NULL) != MI_RESULT_OK) {
+            return MI_RESULT_INVALID_PARAMETER;
+        }
+        if (instance != NULL && MI_Instance_GetClassName(instance, &name) == MI_RESULT_OK) {
+            size_t length = strlen(ids);
+            snprintf(ids + length, sizeof(ids) - length, "%s ", name + strlen("CIM_Inst"));
+            count--;
+        }
+    }
+    return result;
+}
+
+/* Until the client is served: then the provider learns that somebody wants changes. */
+static bool is_wanted(MI_Operation *operation)
+{
+    struct operation *subscription = operation_acquire(operation);
+    MI_Uint32 types = 0;
+    bool over = subscription == NULL;
+
+    for (int i = 0; i < 2000 && types == 0 && !over; i++) {
+        nap(1);
+        pthread_mutex_lock(&subscription->lock);
+        over = subscription->finished;
+        pthread_mutex_unlock(&subscription->lock);
+        if (!over && (of_widget == NULL ||
+                      MI_LifecycleIndicationContext_GetTypes(of_widget, &types) != MI_RESULT_OK)) {
+            types = 0;
+        }
+    }
+    if (subscription != NULL) {
+        operation_release(subscription);
+    }
+    return types != 0;
+}
+
+static MI_Result round_lifecycle(void)
+{
+    MI_Operation operation = MI_OPERATION_NULL;
+    MI_Result result = MI_RESULT_OK;
+    unsigned posted = 0;
+
+    MI_Session_Subscribe(&session, 0, NULL, SPACE, "WQL", "SELECT * FROM CIM_InstIndication", NULL,
+                         NULL, &operation);
+    if (!is_wanted(&operation)) {
+        result = fetch_changes(&operation, UINT32_MAX);
+        MI_Operation_Close(&operation);
+        return result;
+    }
+    for (unsigned kind = 0; kind < 4 && result == MI_RESULT_OK; kind++) {
+        result = post_change(kind);
+        posted += result == MI_RESULT_OK;
+    }
+    MI_Result fetched = fetch_changes(&operation, posted);
+    MI_Operation_Close(&operation);
+    return result == MI_RESULT_OK ? fetched : result;
+}
+
 static const struct {
     const char *title;
     MI_Result (*run)(void);
@@ -333,16 +431,26 @@ static const struct {
     {"invoke", round_invoke, ""},
     {"get class", round_class, ""},
     {"careless provider", round_careless, ""},
+    {"lifecycle", round_lifecycle, "Creation Modification Deletion MethodCall "},
 };
+
+/* A lifecycle context lasts as long as its provider is loaded. */
+static uint32_t standing(void)
+{
+    pthread_mutex_lock(&host->lock);
+    uint64_t count = host->standing_references;
+    pthread_mutex_unlock(&host->lock);
+    return (uint32_t)count;
+}
 
 /* An async operation is let go of by its own thread. */
 static void settle(void)
 {
-    for (int i = 0; i < 2000 && operation_in_use() + context_in_use() > 0; i++) {
+    for (int i = 0; i < 2000 && operation_in_use() + context_in_use() > standing(); i++) {
         nap(1);
     }
     ck_assert_uint_eq(operation_in_use(), 0);
-    ck_assert_uint_eq(context_in_use(), 0);
+    ck_assert_uint_eq(context_in_use(), standing());
     ck_assert_uint_eq(session_in_use(), 1);
 }
 
@@ -365,6 +473,13 @@ static void setup(void)
     ck_assert_int_eq(MI_Application_NewOperationOptions(&application, MI_FALSE, &options),
                      MI_RESULT_OK);
     MI_OperationOptions_SetString(&options, "Colour", "green", 0);
+}
+
+static void setup_round(int i)
+{
+    setup();
+    of_widget = NULL;
+    hooks.load = rounds[i].run == round_lifecycle ? load_reports : NULL;
 }
 
 static void teardown(void)
@@ -391,7 +506,7 @@ START_TEST(test_cold)
 {
     bool failed = true;
 
-    setup();
+    setup_round(_i);
     for (long at = 1; failed; at++) {
         atomic_store(&countdown, at);
         ids[0] = '\0';
@@ -409,7 +524,7 @@ START_TEST(test_warm)
 {
     bool failed = true;
 
-    setup();
+    setup_round(_i);
     for (int i = 0; i < 700; i++) {
         ck_assert_int_eq(round_careless(), MI_RESULT_OK);
         ck_assert_int_eq(round_get(), MI_RESULT_OK);
