@@ -220,13 +220,14 @@ MI_Result option_set_number(struct option_list *list, const char *name, MI_Uint3
 MI_Result option_set_datetime(struct option_list *list, const char *name, const MI_Datetime *value,
                               MI_Uint32 flags)
 {
-    if (bad_name(name) || value == NULL || flags != 0) {
+    if (bad_name(name) || value == NULL || flags != 0 ||
+        (value->isTimestamp != 0 && !value_datetime_possible(value))) {
         return MI_RESULT_INVALID_PARAMETER;
     }
     return set(list, name, MI_DATETIME, value, 0);
 }
 
-/* SetInterval. */
+/* SetInterval. Any span will do, such as 300 seconds: who uses it adds its parts. */
 MI_Result option_set_interval(struct option_list *list, const char *name, const MI_Interval *value,
                               MI_Uint32 flags)
 {
@@ -244,7 +245,7 @@ MI_Result option_set_custom(struct option_list *list, const char *name, MI_Type 
     bool required = must_comply != MI_FALSE || list->must_understand;
 
     if (bad_name(name) || value == NULL || value_size(type) == 0 || value_is_null(type, value) ||
-        flags != 0 || is_channel(list, name)) {
+        flags != 0 || is_channel(list, name) || !element_value_possible(value, type, 0)) {
         return MI_RESULT_INVALID_PARAMETER;
     }
     return set(list, name, type, value, required ? MI_FLAG_REQUIRED : 0);

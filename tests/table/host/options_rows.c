@@ -23,6 +23,10 @@ static MI_Datetime later = {
     .isTimestamp = MI_TRUE,
     .u = {.timestamp = {.year = 2030, .month = 2, .day = 3, .hour = 4, .minute = 5, .second = 6}}};
 
+/* 30 February: refused when it is set, as in an instance. */
+static MI_Datetime no_day = {.isTimestamp = MI_TRUE,
+                             .u = {.timestamp = {.year = 2030, .month = 2, .day = 30}}};
+
 static bool same_text(const MI_Char *read, const MI_Char *set)
 {
     return read != NULL && strcmp(read, set) == 0;
@@ -200,6 +204,8 @@ static void delivery_pairs(void)
     PAIR(MI_SubscriptionDeliveryOptions, delivery, MI_SubscriptionDeliveryOptions_SetExpirationTime,
          MI_SubscriptionDeliveryOptions_GetExpirationTime, MI_Datetime, &later, same_datetime,
          NUMBER_TOO(MI_SubscriptionDeliveryOptions, delivery, DELIVERY "SET_EXPIRATION_TIME"));
+    ROW(INVALID_PARAMETER, MI_SubscriptionDeliveryOptions_SetExpirationTime, "30 February",
+        &delivery, &no_day);
     ROW(INVALID_PARAMETER, MI_SubscriptionDeliveryOptions_SetExpirationTime, "no value", &delivery,
         NULL);
 }
@@ -268,6 +274,8 @@ static void named_rows(void)
     DELIVERED_AS(String, const MI_Char *, "v", same_text);
     DELIVERED_AS(DateTime, MI_Datetime, &later, same_datetime);
     DELIVERED_AS(Interval, MI_Interval, &ten_seconds, same_interval);
+    ROW(INVALID_PARAMETER, MI_SubscriptionDeliveryOptions_SetDateTime, "30 February", &delivery,
+        "d", &no_day, 0);
     NAMED(MI_SubscriptionDeliveryOptions, delivery, MI_SubscriptionDeliveryOptions_SetNumber,
           MI_SubscriptionDeliveryOptions_GetNumber, MI_Uint32, 5, same_number,
           MI_SubscriptionDeliveryOptions_SetString(
@@ -419,6 +427,9 @@ static void custom_rows(void)
         MI_UINT16, NULL, MI_TRUE);
     ROW(INVALID_PARAMETER, MI_OperationOptions_SetCustomOption, "no such type", &operation, "d",
         (MI_Type)77, &value, MI_TRUE);
+    value.datetime = no_day;
+    ROW(INVALID_PARAMETER, MI_OperationOptions_SetCustomOption, "30 February", &operation, "d",
+        MI_DATETIME, &value, MI_TRUE);
     ROW(TYPE_MISMATCH, MI_OperationOptions_SetCustomOption, "stored with another type", &operation,
         "c", MI_UINT8, &value, MI_TRUE);
 }
