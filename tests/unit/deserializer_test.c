@@ -1106,41 +1106,107 @@ END_TEST
 /* ---- limits -----------------------------------------------------------------------------------
  */
 
-/* Instances within each other, as each format writes them: 32 levels come back, one more does not,
- * and neither does a text that has it by hand. */
+/* The text within another instance, as each format has it. Both are the caller's; it frees them. */
+static char *wrap(int format, const char *text)
+{
+    char *outer = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&outer, &length);
+
+    fputs(format == MOF ? "instance of A { P = "
+                        : "<INSTANCE CLASSNAME=\"A\"><PROPERTY NAME=\"P\" TYPE=\"string\" "
+                          "EmbeddedObject=\"object\"><VALUE>",
+          out);
+    for (; *text != '\0'; text++) {
+        if (format == XML && (*text == '<' || *text == '&')) {
+            fputs(*text == '<' ? "&lt;" : "&amp;", out);
+        } else {
+            fputc(*text, out);
+        }
+    }
+    fputs(format == MOF ? "; }" : "</VALUE></PROPERTY></INSTANCE>", out);
+    fclose(out);
+    return outer;
+}
+
+static MI_Result result_of(int format, const char *text)
+{
+    MI_Deserializer deserializer = deserializer_of(format);
+    MI_Instance *instance = NULL;
+
+    MI_Result result = MI_Deserializer_DeserializeInstance(
+        &deserializer, 0, (MI_Uint8 *)chars(text), (MI_Uint32)strlen(text), NULL, 0, NULL, NULL,
+        NULL, &instance, NULL);
+    MI_Instance_Delete(instance);
+    return result;
+}
+
+/* The class name, for which no object is made. */
+static MI_Result name_result_of(int format, const char *text)
+{
+    MI_Deserializer deserializer = deserializer_of(format);
+    char name[] = "A";
+    MI_Uint32 room = sizeof(name);
+
+    return MI_Deserializer_Instance_GetClassName(&deserializer, (MI_Uint8 *)chars(text),
+                                                 (MI_Uint32)strlen(text), name, &room, NULL);
+}
+
+/* Instances within each other: 32 levels come back, one more does not. The reader has the limit by
+ * itself, before any object is made. */
 START_TEST(depth_has_a_limit)
 {
     char *text = strdup(_i == XML ? "<INSTANCE CLASSNAME=\"A\"/>" : "instance of A {}");
 
     for (unsigned depth = 1; depth <= 33; depth++) {
-        MI_Deserializer deserializer = deserializer_of(_i);
-        MI_Instance *instance = NULL;
-        char *whole = NULL;
+        const MI_Result wanted = depth <= 32 ? MI_RESULT_OK : MI_RESULT_SERVER_LIMITS_EXCEEDED;
+        char *whole = NULL, *outer = wrap(_i, text);
         ck_assert_int_gt(asprintf(&whole, "%s%s", text, _i == XML ? "" : ";"), 0);
-        MI_Result result = MI_Deserializer_DeserializeInstance(&deserializer, 0, (MI_Uint8 *)whole,
-                                                               (MI_Uint32)strlen(whole), NULL, 0,
-                                                               NULL, NULL, NULL, &instance, NULL);
-        ck_assert_msg(result == (depth <= 32 ? MI_RESULT_OK : MI_RESULT_SERVER_LIMITS_EXCEEDED),
-                      "%u: %d", depth, (int)result);
-        MI_Instance_Delete(instance);
+        ck_assert_int_eq(result_of(_i, whole), wanted);
+        ck_assert_int_eq(name_result_of(_i, whole), wanted);
         free(whole);
-        char *outer = NULL;
-        if (_i == MOF) {
-            ck_assert_int_gt(asprintf(&outer, "instance of A { P = %s; }", text), 0);
-        } else {
-            size_t length = 0;
-            FILE *out = open_memstream(&outer, &length);
-            fputs("<INSTANCE CLASSNAME=\"A\"><PROPERTY NAME=\"P\" TYPE=\"string\" "
-                  "EmbeddedObject=\"object\"><VALUE>",
-                  out);
-            for (const char *at = text; *at != '\0'; at++) {
-                *at == '<'   ? fputs("&lt;", out)
-                : *at == '&' ? fputs("&amp;", out)
-                             : fputc(*at, out);
-            }
-            fputs("</VALUE></PROPERTY></INSTANCE>", out);
-            fclose(out);
-        }
+        free(text);
+        text = outer;
+    }
+    free(text);
+}
+END_TEST
+
+/* A path is read when the object is made: it counts as a level, too. */
+START_TEST(a_path_counts_as_a_level)
+{
+    char *text = strdup("instance of A { R = \"A.K=1\"; }");
+
+    for (unsigned depth = 2; depth <= 33; depth++) {
+        char *whole = NULL, *outer = wrap(MOF, text);
+        ck_assert_int_gt(asprintf(&whole,
+                                  "class A { [Key] uint8 K; A REF R; [EmbeddedObject] string P; };"
+                                  "%s;",
+                                  text),
+                         0);
+        ck_assert_int_eq(result_of(MOF, whole),
+                         depth <= 32 ? MI_RESULT_OK : MI_RESULT_SERVER_LIMITS_EXCEEDED);
+        free(whole);
+        free(text);
+        text = outer;
+    }
+    free(text);
+}
+END_TEST
+
+/* A long text within several others would be copied for each of them. */
+START_TEST(texts_within_texts_have_a_limit)
+{
+    const size_t length = 15 << 20;
+    char *text = malloc(length + 200), *end = text;
+
+    end = stpcpy(end, "<INSTANCE CLASSNAME=\"A\"><PROPERTY NAME=\"P\" TYPE=\"string\"><VALUE>");
+    memset(end, 'x', length);
+    strcpy(end + length, "</VALUE></PROPERTY></INSTANCE>");
+    for (unsigned depth = 0; depth <= 5; depth++) {
+        char *outer = wrap(XML, text);
+        ck_assert_int_eq(result_of(XML, text),
+                         depth <= 4 ? MI_RESULT_OK : MI_RESULT_SERVER_LIMITS_EXCEEDED);
         free(text);
         text = outer;
     }
@@ -1296,6 +1362,8 @@ int main(void)
     tcase_add_test(tests, xml_of_others_is_read);
     tcase_add_test(tests, an_xml_text_ends_with_its_element);
     tcase_add_loop_test(tests, depth_has_a_limit, XML, FORMATS);
+    tcase_add_test(tests, a_path_counts_as_a_level);
+    tcase_add_test(tests, texts_within_texts_have_a_limit);
     tcase_add_test(tests, deep_xml_is_refused);
     tcase_add_loop_test(tests, wrong_calls_are_refused, XML, FORMATS);
     tcase_add_loop_test(tests, names_are_found_without_reading_values, XML, FORMATS);
