@@ -378,20 +378,28 @@ static size_t show_one(struct text *text, const char *at, size_t left)
     return end[0] == '\0' ? 1 : escape_one(text, (const unsigned char *)end);
 }
 
-/* Behind the printable ASCII, eight bytes at a time. In `other` the high bit of a byte is set for
- * one that is not printable; a carry may set it wrongly, but only behind one that is right. */
-static size_t skip_printable(const char *json, size_t at, size_t length)
+/* Whether all eight bytes are printable ASCII. In `other` the high bit of a byte is set for one
+ * that is not; a carry may set it wrongly, but only behind one that is right. */
+static bool are_printable(const char *bytes)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t word;
 
-    for (; length - at >= 8; at += 8) {
-        uint64_t word;
-        memcpy(&word, json + at, sizeof(word));
-        uint64_t del = word ^ ones * 0x7F;
-        uint64_t other = ((word - ones * 0x20) | (del - ones) | word) & ones << 7;
-        if (other != 0) {
-            break;
-        }
+    memcpy(&word, bytes, sizeof(word));
+    uint64_t del = word ^ ones * 0x7F;
+    uint64_t other = ((word - ones * 0x20) | (del - ones) | word) & ones << 7;
+    return other == 0;
+}
+
+/* Behind the printable ASCII, eight bytes at a time; the last eight may have some of those before.
+ */
+static size_t skip_printable(const char *json, size_t at, size_t length)
+{
+    while (length - at >= 8 && are_printable(json + at)) {
+        at += 8;
+    }
+    if (length - at < 8 && length >= 8 && are_printable(json + length - 8)) {
+        return length;
     }
     while (at < length && (unsigned char)json[at] >= ' ' && (unsigned char)json[at] < 0x7F) {
         at++;

@@ -23,18 +23,40 @@ const struct export_mapping export_ocsf_mapping[] = {
         {NULL, NULL, RECORD_FIELD_COUNT},
 };
 
+/* The name of a member as it stands in JSON: it is written for every record, and needs no look for
+ * what has to be escaped. */
+struct key {
+    const char *text;
+    size_t length;
+};
+#define KEY_TEXT(name) "\"" name "\":"
+#define KEY(name)      ((struct key){KEY_TEXT(name), sizeof(KEY_TEXT(name)) - 1})
+
 /* Category, class and activity of OCSF, with the names that readers show. */
 struct class
 {
-    unsigned category, class_uid, activity;
-    const char *class_name, *category_name;
+    unsigned class_uid, activity;
     const char *activity_name; /* NULL: event.action, of which OCSF has no name */
+    const char *json;          /* its first members, which are always the same */
 };
 
-static const struct class set_user = {
-    1, 1007, 5, "Process Activity", "System Activity", "Set User ID"};
-static const struct class other_process = {1,   1007, 99, "Process Activity", "System Activity",
-                                           NULL};
+#define STRING(name, value) KEY_TEXT(name) "\"" value "\""
+#define NUMBER(name, value) KEY_TEXT(name) #value
+#define CLASS(category, category_name, uid, name)                                                  \
+    NUMBER("category_uid", category)                                                               \
+    "," STRING("category_name", category_name) "," NUMBER("class_uid",                             \
+                                                          uid) "," STRING("class_name", name)
+static const char process_json[] = CLASS(1, "System Activity", 1007, "Process Activity");
+static const char api_json[] = CLASS(6, "Application Activity", 6003, "API Activity");
+
+/* The first members of metadata, the same in every record. */
+#define PRODUCT                                                                                    \
+    STRING("name", "miguard")                                                                      \
+    "," STRING("vendor_name", "miguard") "," STRING("version", MIGUARD_VERSION)
+static const char product[] = STRING("version", "1.8.0") "," KEY_TEXT("product") "{" PRODUCT "}";
+
+static const struct class set_user = {1007, 5, "Set User ID", process_json};
+static const struct class other_process = {1007, 99, NULL, process_json};
 
 /* What a call of MI does to its object. Own actions of daemons are not guessed from their names;
  * what is done with an operation that was started belongs to that call, which may have been any. */
@@ -42,7 +64,7 @@ static struct class call_of(const struct record *record)
 {
     static const char *const names[] = {NULL, "Create", "Read", "Update", "Delete"};
     enum operation operation = OPERATION_COUNT;
-    struct class call = {6, 6003, 99, "API Activity", "Application Activity", NULL};
+    struct class call = {6003, 99, NULL, api_json};
     char name[64];
 
     record_text(record, RECORD_OPERATION, name, sizeof(name));
@@ -107,35 +129,59 @@ static bool would_deny(const struct record *record)
     return record_is(record, RECORD_WOULD_DENY, "true");
 }
 
+static void begin_member(struct text *text, struct key key)
+{
+    text_json_key(text, key.text, key.length);
+}
+
+static void put_unsigned(struct text *text, struct key key, uint64_t value)
+{
+    begin_member(text, key);
+    text_json_unsigned(text, NULL, value);
+}
+
+static void put_string(struct text *text, struct key key, const char *value)
+{
+    begin_member(text, key);
+    text_json_string(text, NULL, value);
+}
+
+static void open_member(struct text *text, struct key key, char bracket)
+{
+    begin_member(text, key);
+    text_json_open(text, NULL, bracket);
+}
+
 /* A number that others may hold in a double (RFC 8259, 6) or in 32 bits: any other is left out. */
-static void number(struct text *text, const char *name, const struct record *record,
+static void number(struct text *text, struct key key, const struct record *record,
                    enum record_field field)
 {
     uint64_t value;
 
     if (record_number(record, field, &value)) {
-        text_json_unsigned(text, name, value);
+        put_unsigned(text, key, value);
     }
 }
 
 /* Only a JSON string: another type in that place would break the schema. It keeps the escapes of
  * the record. */
-static void string(struct text *text, const char *name, const struct record *record,
+static void string(struct text *text, struct key key, const struct record *record,
                    enum record_field field)
 {
     if (export_has(record, field) && record->field[field].at[0] == '"') {
-        export_json(text, name, record, field);
+        begin_member(text, key);
+        export_json(text, NULL, record, field);
     }
 }
 
 /* timestamp_t of OCSF. */
-static void milliseconds(struct text *text, const char *name, const struct record *record,
+static void milliseconds(struct text *text, struct key key, const struct record *record,
                          enum record_field field)
 {
     int64_t time;
 
     if (record_time(record, field, &time)) {
-        text_json_unsigned(text, name, (uint64_t)(time / 1000000));
+        put_unsigned(text, key, (uint64_t)(time / 1000000));
     }
 }
 
@@ -157,22 +203,18 @@ static unsigned severity_id(const struct record *record)
 }
 
 /* type_uid is defined as class_uid * 100 + activity_id. */
-static void write_class(struct text *text, const struct record *record)
+static void write_class(struct text *text, const struct record *record, struct class class)
 {
-    struct class class = class_of(record);
-
-    text_json_unsigned(text, "category_uid", class.category);
-    text_json_string(text, "category_name", class.category_name);
-    text_json_unsigned(text, "class_uid", class.class_uid);
-    text_json_string(text, "class_name", class.class_name);
-    text_json_unsigned(text, "activity_id", class.activity);
+    text_append(text, class.json);
+    text->comma = true;
+    put_unsigned(text, KEY("activity_id"), class.activity);
     if (class.activity_name != NULL) {
-        text_json_string(text, "activity_name", class.activity_name);
+        put_string(text, KEY("activity_name"), class.activity_name);
     } else {
-        string(text, "activity_name", record, RECORD_ACTION);
+        string(text, KEY("activity_name"), record, RECORD_ACTION);
     }
-    text_json_unsigned(text, "type_uid", class.class_uid * 100 + class.activity);
-    text_json_unsigned(text, "severity_id", severity_id(record));
+    put_unsigned(text, KEY("type_uid"), class.class_uid * 100 + class.activity);
+    put_unsigned(text, KEY("severity_id"), severity_id(record));
 }
 
 /* start_time and end_time belong to a grouped record, and are absent in others. */
@@ -181,12 +223,11 @@ static void write_time(struct text *text, const struct record *record)
     int64_t time;
 
     /* time is required; a record without one says 0, which no reader takes for a real time. */
-    text_json_unsigned(text, "time",
-                       record_time(record, RECORD_TIMESTAMP, &time) ? (uint64_t)(time / 1000000)
-                                                                    : 0);
-    milliseconds(text, "start_time", record, RECORD_START);
-    milliseconds(text, "end_time", record, RECORD_END);
-    text_json_unsigned(text, "count", export_repeats(record));
+    put_unsigned(text, KEY("time"),
+                 record_time(record, RECORD_TIMESTAMP, &time) ? (uint64_t)(time / 1000000) : 0);
+    milliseconds(text, KEY("start_time"), record, RECORD_START);
+    milliseconds(text, KEY("end_time"), record, RECORD_END);
+    put_unsigned(text, KEY("count"), export_repeats(record));
 }
 
 /* action_id and disposition_id belong to the profile security_control, which only a decision
@@ -195,40 +236,36 @@ static void write_status(struct text *text, const struct record *record)
 {
     enum audit_reason reason;
 
-    string(text, "message", record, RECORD_MESSAGE);
-    text_json_unsigned(text, "status_id", denied(record) ? 2 : 1);
-    string(text, "status_code", record, RECORD_REASON);
+    string(text, KEY("message"), record, RECORD_MESSAGE);
+    put_unsigned(text, KEY("status_id"), denied(record) ? 2 : 1);
+    string(text, KEY("status_code"), record, RECORD_REASON);
     if (export_reason(record, &reason)) {
-        text_json_string(text, "status_detail", audit_reasons[reason].text);
+        put_string(text, KEY("status_detail"), audit_reasons[reason].text);
     }
     if (export_is_decision(record)) {
         bool would = would_deny(record);
-        text_json_unsigned(text, "action_id", denied(record) ? 2 : would ? 3 : 1);
-        text_json_unsigned(text, "disposition_id", denied(record) ? 2 : would ? 17 : 1);
+        put_unsigned(text, KEY("action_id"), denied(record) ? 2 : would ? 3 : 1);
+        put_unsigned(text, KEY("disposition_id"), denied(record) ? 2 : would ? 17 : 1);
     }
 }
 
 /* The profiles name where attributes such as action_id, auid and device come from. */
 static void write_metadata(struct text *text, const struct record *record)
 {
-    text_json_open(text, "metadata", '{');
-    text_json_string(text, "version", "1.8.0");
-    text_json_open(text, "product", '{');
-    text_json_string(text, "name", "miguard");
-    text_json_string(text, "vendor_name", "miguard");
-    text_json_string(text, "version", MIGUARD_VERSION);
-    text_json_close(text, '}');
-    text_json_open(text, "profiles", '[');
+    open_member(text, KEY("metadata"), '{');
+    text_append(text, product);
+    text->comma = true;
+    open_member(text, KEY("profiles"), '[');
     if (export_is_decision(record) || export_has(record, RECORD_RULE)) { /* which policy is of */
         text_json_string(text, NULL, "security_control");
     }
     text_json_string(text, NULL, "linux/linux_users");
     text_json_string(text, NULL, "host");
     text_json_close(text, ']');
-    string(text, "uid", record, RECORD_EVENT_ID);
-    number(text, "sequence", record, RECORD_SEQUENCE);
-    string(text, "event_code", record, RECORD_CODE);
-    string(text, "correlation_uid", record, RECORD_SESSION);
+    string(text, KEY("uid"), record, RECORD_EVENT_ID);
+    number(text, KEY("sequence"), record, RECORD_SEQUENCE);
+    string(text, KEY("event_code"), record, RECORD_CODE);
+    string(text, KEY("correlation_uid"), record, RECORD_SESSION);
     text_json_close(text, '}');
 }
 
@@ -237,9 +274,9 @@ static void write_user(struct text *text, const struct record *record, enum reco
                        enum record_field name)
 {
     if (export_has(record, id) || export_has(record, name)) {
-        text_json_open(text, "user", '{');
-        string(text, "uid", record, id);
-        string(text, "name", record, name);
+        open_member(text, KEY("user"), '{');
+        string(text, KEY("uid"), record, id);
+        string(text, KEY("name"), record, name);
         text_json_close(text, '}');
     }
 }
@@ -247,33 +284,33 @@ static void write_user(struct text *text, const struct record *record, enum reco
 /* The process of the host, with the identity at use. ptid is OCSF's name for a thread id. */
 static void write_process(struct text *text, const struct record *record)
 {
-    text_json_open(text, "process", '{');
-    number(text, "pid", record, RECORD_PID);
-    string(text, "uid", record, RECORD_ENTITY);
-    string(text, "name", record, RECORD_PROCESS_NAME);
+    open_member(text, KEY("process"), '{');
+    number(text, KEY("pid"), record, RECORD_PID);
+    string(text, KEY("uid"), record, RECORD_ENTITY);
+    string(text, KEY("name"), record, RECORD_PROCESS_NAME);
     if (export_has(record, RECORD_EXECUTABLE) && export_has(record, RECORD_PROCESS_NAME)) {
-        text_json_open(text, "file", '{');
-        string(text, "name", record, RECORD_PROCESS_NAME);
-        string(text, "path", record, RECORD_EXECUTABLE);
-        text_json_unsigned(text, "type_id", 1); /* a regular file */
+        open_member(text, KEY("file"), '{');
+        string(text, KEY("name"), record, RECORD_PROCESS_NAME);
+        string(text, KEY("path"), record, RECORD_EXECUTABLE);
+        put_unsigned(text, KEY("type_id"), 1); /* a regular file */
         text_json_close(text, '}');
     }
-    number(text, "ptid", record, RECORD_TID);
+    number(text, KEY("ptid"), record, RECORD_TID);
     write_user(text, record, RECORD_CURRENT_USER_ID, RECORD_CURRENT_USER_NAME);
-    number(text, "euid", record, RECORD_CURRENT_USER_ID);
-    number(text, "egid", record, RECORD_CURRENT_GROUP_ID);
-    number(text, "auid", record, RECORD_LOGINUID);
+    number(text, KEY("euid"), record, RECORD_CURRENT_USER_ID);
+    number(text, KEY("egid"), record, RECORD_CURRENT_GROUP_ID);
+    number(text, KEY("auid"), record, RECORD_LOGINUID);
     text_json_close(text, '}');
 }
 
 /* The user of the actor is who opened the session; its process carries who used it. */
 static void write_actor(struct text *text, const struct record *record)
 {
-    text_json_open(text, "actor", '{');
+    open_member(text, KEY("actor"), '{');
     write_user(text, record, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME);
     if (export_has(record, RECORD_SESSION)) {
-        text_json_open(text, "session", '{');
-        string(text, "uid", record, RECORD_SESSION);
+        open_member(text, KEY("session"), '{');
+        string(text, KEY("uid"), record, RECORD_SESSION);
         text_json_close(text, '}');
     }
     write_process(text, record);
@@ -289,12 +326,12 @@ static void write_resources(struct text *text, const struct record *record)
         !export_has(record, RECORD_OBJECT_NAME)) {
         return;
     }
-    text_json_open(text, "resources", '[');
+    open_member(text, KEY("resources"), '[');
     text_json_open(text, NULL, '{');
-    string(text, "name", record, class_named ? RECORD_CLASS : RECORD_RESOURCE);
-    string(text, "uid", record, RECORD_OBJECT_NAME);
-    text_json_string(text, "type", class_named ? "CIM class" : "resource");
-    string(text, "namespace", record, RECORD_NAMESPACE);
+    string(text, KEY("name"), record, class_named ? RECORD_CLASS : RECORD_RESOURCE);
+    string(text, KEY("uid"), record, RECORD_OBJECT_NAME);
+    put_string(text, KEY("type"), class_named ? "CIM class" : "resource");
+    string(text, KEY("namespace"), record, RECORD_NAMESPACE);
     text_json_close(text, '}');
     text_json_close(text, ']');
 }
@@ -303,19 +340,19 @@ static void write_resources(struct text *text, const struct record *record)
  * stand for them. */
 static void write_api(struct text *text, const struct record *record)
 {
-    text_json_open(text, "api", '{');
+    open_member(text, KEY("api"), '{');
     if (export_has(record, RECORD_OPERATION)) {
-        string(text, "operation", record, RECORD_OPERATION);
+        string(text, KEY("operation"), record, RECORD_OPERATION);
     } else if (export_has(record, RECORD_ACTION)) {
-        string(text, "operation", record, RECORD_ACTION);
+        string(text, KEY("operation"), record, RECORD_ACTION);
     } else {
-        text_json_string(text, "operation", "unknown");
+        put_string(text, KEY("operation"), "unknown");
     }
-    text_json_open(text, "service", '{');
+    open_member(text, KEY("service"), '{');
     if (export_has(record, RECORD_PROVIDER)) {
-        string(text, "name", record, RECORD_PROVIDER);
+        string(text, KEY("name"), record, RECORD_PROVIDER);
     } else {
-        text_json_string(text, "name", "miguard");
+        put_string(text, KEY("name"), "miguard");
     }
     text_json_close(text, '}');
     text_json_close(text, '}');
@@ -323,18 +360,17 @@ static void write_api(struct text *text, const struct record *record)
 }
 
 /* src_endpoint and device are the same host: it makes the call and decides about it. */
-static void write_host(struct text *text, const char *name, const struct record *record,
-                       bool device)
+static void write_host(struct text *text, struct key key, const struct record *record, bool device)
 {
-    text_json_open(text, name, '{');
+    open_member(text, key, '{');
     if (export_has(record, RECORD_HOST)) {
-        string(text, "hostname", record, RECORD_HOST);
+        string(text, KEY("hostname"), record, RECORD_HOST);
     } else {
-        text_json_string(text, "hostname", "unknown"); /* the object needs one of its names */
+        put_string(text, KEY("hostname"), "unknown"); /* the object needs one of its names */
     }
     if (device) {
         /* 0: what kind of device it is is not known. */
-        text_json_unsigned(text, "type_id", 0);
+        put_unsigned(text, KEY("type_id"), 0);
     }
     text_json_close(text, '}');
 }
@@ -343,10 +379,10 @@ static void write_host(struct text *text, const char *name, const struct record 
 static void write_policy(struct text *text, const struct record *record)
 {
     if (export_has(record, RECORD_RULE)) {
-        text_json_open(text, "policy", '{');
-        string(text, "name", record, RECORD_RULE);
-        string(text, "uid", record, RECORD_RULE_SOURCE);
-        string(text, "desc", record, RECORD_RULE_REASON);
+        open_member(text, KEY("policy"), '{');
+        string(text, KEY("name"), record, RECORD_RULE);
+        string(text, KEY("uid"), record, RECORD_RULE_SOURCE);
+        string(text, KEY("desc"), record, RECORD_RULE_REASON);
         text_json_close(text, '}');
     }
 }
@@ -414,11 +450,26 @@ static const enum record_field unmapped[] = {
 
 /* Names are the ECS paths, with dots in them, so that the fields are found under the name that the
  * manual page has. */
+static const struct key paths[RECORD_FIELD_COUNT] = {
+#define FIELD_PATH(NAME, path, name, TYPE)                                                         \
+    [RECORD_##NAME] = {KEY_TEXT(path), sizeof(KEY_TEXT(path)) - 1},
+#define OBJECT_PATH(NAME, path, name)                                                              \
+    [RECORD_##NAME##_OBJECT] = {KEY_TEXT(path), sizeof(KEY_TEXT(path)) - 1},
+#define END_PATH(NAME)
+    RECORD_FIELD_MAP(FIELD_PATH, OBJECT_PATH, END_PATH)
+#undef FIELD_PATH
+#undef OBJECT_PATH
+#undef END_PATH
+};
+
 static void write_fields(struct text *text, const struct record *record,
                          const enum record_field *fields, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        export_json(text, record_fields[fields[i]].path, record, fields[i]);
+        if (record->field[fields[i]].at != NULL) {
+            begin_member(text, paths[fields[i]]);
+            export_json(text, NULL, record, fields[i]);
+        }
     }
 }
 
@@ -430,7 +481,7 @@ static void write_unmapped(struct text *text, const struct record *record, bool 
         RECORD_CLASS,     RECORD_RESOURCE, RECORD_OBJECT_NAME,
     };
 
-    text_json_open(text, "unmapped", '{');
+    open_member(text, KEY("unmapped"), '{');
     write_fields(text, record, unmapped, sizeof(unmapped) / sizeof(unmapped[0]));
     if (!call) {
         write_fields(text, record, of_call, sizeof(of_call) / sizeof(of_call[0]));
@@ -441,21 +492,23 @@ static void write_unmapped(struct text *text, const struct record *record, bool 
 /* No newline: export_record() adds it. */
 void export_ocsf(struct text *text, const struct record *record)
 {
+    const struct class class = class_of(record);
+    bool call = class.class_uid == 6003;
+
     text_json_open(text, NULL, '{');
-    write_class(text, record);
+    write_class(text, record, class);
     write_time(text, record);
     write_status(text, record);
     write_metadata(text, record);
     write_actor(text, record);
-    bool call = class_of(record).class_uid == 6003;
     if (call) {
         write_api(text, record);
-        write_host(text, "src_endpoint", record, false);
+        write_host(text, KEY("src_endpoint"), record, false);
     } else {
         write_process(text, record);
     }
     write_policy(text, record);
-    write_host(text, "device", record, true);
+    write_host(text, KEY("device"), record, true);
     write_unmapped(text, record, call);
     text_json_close(text, '}');
 }

@@ -197,10 +197,13 @@ void export_field(struct text *text, enum export_style style, const struct recor
 
 /* ---- fields ----------------------------------------------------------------------------------*/
 
-/* An empty string counts as absent: no field has a meaning for it. */
+/* An empty string counts as absent: no field has a meaning for it. More bytes than its two quotes
+ * are not empty, an escape included. */
 bool export_has(const struct record *record, enum record_field field)
 {
-    return record->field[field].at != NULL && !record_is(record, field, "");
+    const struct slice *slice = &record->field[field];
+
+    return slice->length > 2 || (slice->at != NULL && !record_is(record, field, ""));
 }
 
 /* The name as the record has it is certain for that moment; one that was looked up now is
