@@ -358,6 +358,79 @@ START_TEST(answers_hold)
 }
 END_TEST
 
+/* Of a class and a provider of these lengths, with random letters in the class. */
+static size_t write_line(char *line, size_t size, size_t class_length, int provider_length,
+                         uint64_t *state)
+{
+    char class[700];
+
+    for (size_t i = 0; i < class_length; i++) {
+        class[i] = (char)('a' + next_random(state) % 26);
+    }
+    class[class_length] = '\0';
+    return (size_t)snprintf(
+        line, size,
+        "{\"process\":{\"pid\":%04u},\"miguard\":{\"format\":3,\"provider\":\"%.*s\",\"class\":\"%"
+        "s\"},"
+        "\"event\":{\"action\":\"session-use\",\"outcome\":\"failure\",\"reason\":\"policy\","
+        "\"hash\":\"%016llx%048d\"}}",
+        1000 + (unsigned)(next_random(state) % 9000), provider_length, "a-provider.so", class,
+        (unsigned long long)next_random(state), 7);
+}
+
+/* As the readers do. */
+static void read_line(struct record_kinds *kinds, const char *line, size_t length)
+{
+    struct record record;
+    size_t at;
+
+    if (!record_like(kinds, line, length)) {
+        ck_assert_ptr_null(record_parse_new(kinds, line, length, &record, &at));
+    }
+}
+
+/* Lines of many lengths, more than are remembered: they are walked along with others no
+ * more often than it takes. What is counted is work, not time. */
+START_TEST(work_of_random_lengths)
+{
+    enum { LINES = 30000, LENGTHS = 200 };
+    struct record_kinds *kinds = record_kinds_new();
+    uint64_t state = 11;
+    char line[1024];
+
+    for (int i = 0; i < LINES; i++) {
+        const size_t length = write_line(line, sizeof(line), 1 + next_random(&state) % LENGTHS,
+                                         1 + (int)(next_random(&state) % 12), &state);
+        read_line(kinds, line, length);
+    }
+    const struct record_kinds_work work = record_kinds_work(kinds);
+    ck_assert_uint_le(work.walks, 3 * LINES / 2 + 500);
+    ck_assert_uint_le(work.listed, 1000);
+    record_kinds_free(kinds);
+}
+END_TEST
+
+/* A number in a log gets longer again and again, and what its lines were like before is not met
+ * again. */
+START_TEST(old_kinds_are_forgotten)
+{
+    enum { KINDS = 60, LENGTHS = 6, LINES = 9000 };
+    struct record_kinds *kinds = record_kinds_new();
+    uint64_t state = 12;
+    char line[1024];
+
+    for (unsigned longer = 0; longer < LENGTHS; longer++) {
+        for (unsigned i = 0; i < LINES; i++) {
+            const size_t length =
+                write_line(line, sizeof(line), 1 + i % KINDS + 100 * longer, 5, &state);
+            read_line(kinds, line, length);
+        }
+        ck_assert_uint_le(record_kinds_work(kinds).remembered, 2 * KINDS);
+    }
+    record_kinds_free(kinds);
+}
+END_TEST
+
 static void same_place(const struct record *a, const struct record *b)
 {
     ck_assert_uint_eq(a->length, b->length);
@@ -655,6 +728,8 @@ int main(void)
     tcase_add_test(all, lines_end_with_pieces);
     tcase_add_test(all, values_of_one_length);
     tcase_add_test(all, answers_hold);
+    tcase_add_test(all, work_of_random_lengths);
+    tcase_add_test(all, old_kinds_are_forgotten);
     tcase_add_test(all, expanded_alike);
     tcase_add_test(all, depth_is_counted);
     int loops = getenv("EMULATED") != NULL ? 6 : getenv("QUICK") != NULL ? 18 : 180;

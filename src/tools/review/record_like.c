@@ -38,7 +38,8 @@ static const struct {
 struct kind {
     uint32_t length;
     /* Where 16 bytes begin: first those of which all are as in the line, then the others.
-     * block_count 0: the line is too short. */
+     * block_count 0: the line is too short, or there was none yet with its values at the same
+     * places. */
     uint16_t fixed_count, block_count;
     uint16_t *blocks;
     bytes *image; /* what may stand in the blocks: of the fixed ones their bytes, of the others low
@@ -65,6 +66,8 @@ struct record_kinds {
     struct kind list[RECORD_KINDS];
     uint8_t tags[RECORD_KINDS]; /* of their lines */
     uint32_t lines;             /* that were looked at */
+    uint64_t walks, listed;     /* for record_kinds_work() */
+    size_t hand;                /* of forget_stale() */
     size_t last;                /* the kind that fitted last */
     uint8_t watch[WATCHED];     /* the fields that an answer depends on */
     size_t watch_count;         /* 0: no answers */
@@ -96,6 +99,16 @@ void record_kinds_free(struct record_kinds *kinds)
         free_kind(&kinds->list[i]);
     }
     base_free(kinds);
+}
+
+struct record_kinds_work record_kinds_work(const struct record_kinds *kinds)
+{
+    struct record_kinds_work work = {.walks = kinds->walks, .listed = kinds->listed};
+
+    for (size_t i = 0; i < RECORD_KINDS; i++) {
+        work.remembered += kinds->list[i].line != NULL;
+    }
+    return work;
 }
 
 /* ---- comparing -------------------------------------------------------------------------------
@@ -254,6 +267,13 @@ static bool is_fixed(const struct kind *kind, size_t from, size_t to)
     return true;
 }
 
+/* Of the block that begins at `at`. */
+static bool is_fixed_block(const struct kind *kind, size_t at)
+{
+    _Static_assert(MAY_SAME == 0, "a block whose bytes are all the same ones is zero");
+    return is_zero(bytes_at(kind->may + at));
+}
+
 /* Where the block of this number begins. The last one may have some bytes of that before. */
 static uint16_t block_at(const struct kind *kind, size_t i)
 {
@@ -279,7 +299,7 @@ static void list_fixed(struct kind *kind, size_t count)
 
     for (size_t i = 0; i < count; i++) {
         uint16_t at = block_at(kind, i);
-        if (is_fixed(kind, at, at + (size_t)BLOCK)) {
+        if (is_fixed_block(kind, at)) {
             kind->image[listed] = bytes_at(kind->line + at);
             kind->blocks[listed++] = at;
         }
@@ -299,7 +319,7 @@ static void list_blocks(struct kind *kind)
 
     for (size_t i = 0; i < count; i++) {
         uint16_t at = block_at(kind, i);
-        fixed += is_fixed(kind, at, at + (size_t)BLOCK);
+        fixed += is_fixed_block(kind, at);
     }
     bytes *image = base_resize(kind->image, 2 * count - fixed + AT_ONCE, sizeof(*image));
     kind->block_count = kind->fixed_count = 0;
@@ -311,7 +331,7 @@ static void list_blocks(struct kind *kind)
     image += kind->fixed_count;
     for (size_t i = 0; i < count; i++) {
         uint16_t at = block_at(kind, i);
-        if (!is_fixed(kind, at, at + (size_t)BLOCK)) {
+        if (!is_fixed_block(kind, at)) {
             write_bounds(kind, at, image);
             kind->blocks[kind->block_count++] = at;
             image += 2;
@@ -357,12 +377,13 @@ static const struct known_field *watched_field(const struct record_kinds *kinds,
 }
 
 /* The line is like the kind's and has its values at the same places. */
-static void widen(const struct record_kinds *kinds, struct kind *kind, const char *line)
+static void widen(struct record_kinds *kinds, struct kind *kind, const char *line)
 {
     for (size_t i = 0; i < kind->leaf_count; i++) {
         widen_leaf(kind, &kind->leaves[i], line);
     }
     list_blocks(kind);
+    kinds->listed++;
     for (size_t i = 0; i < kinds->watch_count; i++) {
         const struct known_field *field = watched_field(kinds, kind, i);
         kind->watched_differs |= field != NULL && !is_fixed(kind, field->start, field->end);
@@ -420,6 +441,7 @@ static bool follow_kind(struct record_kinds *kinds, const struct kind *kind, con
     size_t old = 0, now = 0, leaf = 0;
     int64_t by = 0;
 
+    kinds->walks++;
     kinds->diffs = kinds->shift_count = 0;
     for (;;) {
         size_t left = kind->length - old < length - now ? kind->length - old : length - now;
@@ -492,7 +514,7 @@ static int likeness(const struct record_kinds *kinds, const struct kind *kind, c
     if (kind->length != length) {
         return 0;
     }
-    int same = watched_differs(kinds, kind, line) ? 0 : PLACES;
+    int same = watched_differs(kinds, kind, line) ? 1 : 1 + PLACES;
     if (length < 16 * PLACES) {
         return same;
     }
@@ -639,19 +661,24 @@ static bool like_other(struct record_kinds *kinds, uint32_t tag, const char *lin
 {
     const size_t guess = guess_kind(tag);
     struct kind *place = learn_place(kinds, guess);
-    size_t chosen[2], fits = RECORD_KINDS;
+    size_t chosen[2], fits = RECORD_KINDS, walked = RECORD_KINDS;
 
     choose_kinds(kinds, guess, line, length, chosen);
     for (size_t i = 0; i < 2 && (i == 0 || chosen[1] != chosen[0]); i++) {
-        if (try_kind(kinds, chosen[i], line, length)) {
+        if (fits != RECORD_KINDS && kinds->list[chosen[i]].length != length) {
+            break; /* it has its values elsewhere, too */
+        }
+        walked = chosen[i];
+        if (try_kind(kinds, walked, line, length)) {
             *ret_fits = true;
-            fits = chosen[i];
+            fits = walked;
             if (kinds->length == kinds->list[fits].length && kinds->shift_count == 0) {
                 return take_same(kinds, place, line);
             }
         }
     }
-    if (fits == RECORD_KINDS || has_room(kinds, place) || !try_kind(kinds, fits, line, length)) {
+    if (fits == RECORD_KINDS || has_room(kinds, place) ||
+        (walked != fits && !try_kind(kinds, fits, line, length))) {
         return false;
     }
     note_fit(kinds, &kinds->list[fits]);
@@ -855,6 +882,23 @@ static size_t count_fields(const struct record *record)
     return count;
 }
 
+/* A log goes on to other lines, as its numbers get longer: those that came before must not stay
+ * beside them for ever. A few kinds are looked at for each line that is learnt. One that no line
+ * was like stays, since it counts passes. */
+static void forget_stale(struct record_kinds *kinds)
+{
+    enum { LOOKED_AT = 32 };
+
+    for (size_t i = 0; i < LOOKED_AT; i++) {
+        struct kind *kind = &kinds->list[kinds->hand];
+        kinds->hand = (kinds->hand + 1) % RECORD_KINDS;
+        if (kind->line != NULL && kind->used && is_stale(kinds, kind)) {
+            free_kind(kind);
+            *kind = (struct kind){0};
+        }
+    }
+}
+
 /* Lines that are like no other must not cost more than to parse them: while none fits what was
  * learnt, more and more of them are passed. Without memory the line is not remembered. */
 static void learn(struct record_kinds *kinds, const struct record *record)
@@ -862,6 +906,7 @@ static void learn(struct record_kinds *kinds, const struct record *record)
     enum { MOST_PASSES = 256 };
     const struct record_leaves *leaves = &kinds->leaves;
     const uint32_t tag = tag_of(record->line, record->length);
+    forget_stale(kinds);
     struct kind *kind = learn_place(kinds, guess_kind(tag));
     uint32_t passes = kind->line == NULL || kind->used     ? 0
                       : 2 * kind->passes + 1 > MOST_PASSES ? MOST_PASSES
@@ -895,7 +940,6 @@ static void learn(struct record_kinds *kinds, const struct record *record)
     for (size_t i = 0; i < kind->field_count; i++) {
         kind->place[kind->fields[i].field] = (uint16_t)(i + 1);
     }
-    list_blocks(kind);
     kinds->last = (size_t)(kind - kinds->list);
     kinds->tags[kinds->last] = tag_byte(tag);
 }

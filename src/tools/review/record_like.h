@@ -55,6 +55,14 @@ struct record_kinds *record_kinds_new(void);
 /* NULL is allowed. */
 void record_kinds_free(struct record_kinds *kinds);
 
+/* What they took so far: how often a line was walked along with one that was learnt, how often what
+ * may stand in one was listed, and how many are remembered now. */
+struct record_kinds_work {
+    uint64_t walks, listed;
+    size_t remembered;
+};
+struct record_kinds_work record_kinds_work(const struct record_kinds *kinds);
+
 /* Whether the line is like one that was met. It is a record then, and record_like_fields() gives
  * its fields. False says nothing about the line. */
 bool record_like(struct record_kinds *kinds, const char *line, size_t length);
