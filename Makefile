@@ -394,7 +394,7 @@ scripts := tests/package/quickstart_test.sh $(addprefix tests/live/,sign_test.sh
     installed_test.sh examples_build_test.sh daemon_man_test.sh sigma_test.sh audit_alert_test.sh policy_edit_test.sh bench_test.sh core_test.sh \
     module_info_test.sh call_line_test.sh)
 JOBS ?= $(shell nproc)
-scripts += tests/live/package_test.sh tests/live/pages_test.sh
+scripts += tests/live/flat_memory_test.sh tests/live/package_test.sh tests/live/pages_test.sh
 folder_of = $(filter $(OUT)/tests/$(1)/%,$(tests))
 check: test-deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops)
 	@$(MAKE) --no-print-directory $(PARALLEL) tests
@@ -406,7 +406,7 @@ long := table/bounding_test table/cancel_test table/gate_fast_test fault/audit_f
         live/lifetime_test table/host_instance_model_test unit/host_flow_test
 check-long: deps ## the tests whose loops check shortens, at full length (some minutes)
 	@$(MAKE) --no-print-directory $(PARALLEL) $(long:%=$(OUT)/tests/%) everything
-	@OUT=$(OUT) CC=$(CC) JOBS=$(JOBS) FULL=1 sh tests/run.sh $(long:%=$(OUT)/tests/%)
+	@OUT=$(OUT) CC=$(CC) JOBS=$(JOBS) FULL=1 sh tests/run.sh $(long:%=$(OUT)/tests/%) tests/live/flat_memory_test.sh
 
 check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory check SANITIZE=address,undefined
