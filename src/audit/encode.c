@@ -805,7 +805,7 @@ static void write_keys(struct text *text, const struct audit_keys *keys)
     }
 }
 
-/* detail holds the files or the errors, and so may be long. */
+/* detail holds the files or the errors, and so may be long. audit-start has the hash alone. */
 static void write_policy(struct text *text, const struct audit_event *event)
 {
     open_object(text, RECORD_POLICY_OBJECT);
@@ -818,7 +818,7 @@ static void write_policy(struct text *text, const struct audit_event *event)
 /* What records of the library about itself have to say. */
 static void write_own(struct text *text, const struct audit_event *event)
 {
-    if (event->policy_detail != NULL) {
+    if (event->policy_detail != NULL || event->policy_hash != NULL) {
         write_policy(text, event);
     }
     if (event->lost != NULL) {

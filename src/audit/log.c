@@ -534,7 +534,7 @@ static enum miguard_status open_store(struct audit *audit, const struct sink_set
 enum miguard_status audit_open(const struct audit_settings *settings, struct audit **ret_audit,
                                struct miguard_error *reterr)
 {
-    const struct audit_event start = {.action = AUDIT_ACTION_AUDIT_START};
+    struct audit_event start = {.action = AUDIT_ACTION_AUDIT_START};
     char id[AUDIT_ID_SIZE];
 
     enum miguard_status status = check_settings(settings, reterr);
@@ -544,6 +544,7 @@ enum miguard_status audit_open(const struct audit_settings *settings, struct aud
     if (!chain_init()) {
         return error_set(reterr, MIGUARD_SYSTEM, 0, "open", "libsodium cannot start");
     }
+    start.policy_hash = settings->policy_hash;
     struct audit *audit = make_audit(settings);
     if (audit == NULL) {
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "open", NULL);

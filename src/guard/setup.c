@@ -141,6 +141,12 @@ static void record_refused(struct audit *audit, const struct text *findings)
     }
 }
 
+/* For a record. The built-in policy has no file, and so no hash. */
+static const char *hash_of(const char *hash)
+{
+    return hash[0] != '\0' ? hash : NULL;
+}
+
 /* The caller holds the lock. Records which policy is in force: `miguard policy status` reads that
  * from the log. */
 static void record_load(void)
@@ -150,7 +156,7 @@ static void record_load(void)
     const struct audit_event event = {
         .action = AUDIT_ACTION_POLICY_LOAD,
         .policy_detail = built_in ? "the built-in" : in_force->files.data,
-        .policy_hash = in_force->hash[0] != '\0' ? in_force->hash : NULL,
+        .policy_hash = hash_of(in_force->hash),
         .policy_path = process_guard.policy_path,
     };
     if (process_guard.guard.audit != NULL) {
@@ -374,12 +380,15 @@ static struct audit *install(struct audit *audit, struct loaded *loaded, uint64_
  * policy's others. The caller closes *ret_audit. config decides where it says something, and the
  * policy's settings otherwise. */
 static enum miguard_status open_log(const struct miguard_config *config,
-                                    const struct draft_settings *settings, struct audit **ret_audit,
+                                    const struct policy_draft *draft, struct audit **ret_audit,
                                     struct miguard_error *reterr)
 {
+    const struct draft_settings *settings = &draft->settings;
     const char *configured = config->audit_file;
     struct sink_settings sinks[SINK_KIND_COUNT + 1] = {SINK_FILE_DEFAULT(configured)};
-    struct audit_settings audit = {.sinks = sinks, .repeat_seconds = settings->repeat_seconds};
+    struct audit_settings audit = {.sinks = sinks,
+                                   .repeat_seconds = settings->repeat_seconds,
+                                   .policy_hash = hash_of(draft->hash)};
 
     if (config->repeat_window >= 0) {
         audit.repeat_seconds = (uint32_t)config->repeat_window;
@@ -480,7 +489,7 @@ static void set_up_default(void)
             open_default_log(&process_guard.guard.audit) == MIGUARD_OK) {
             record_refused(process_guard.guard.audit, &findings);
         }
-    } else if (open_log(&policy_only, &loaded.draft->settings, &audit, &error) != MIGUARD_OK) {
+    } else if (open_log(&policy_only, loaded.draft, &audit, &error) != MIGUARD_OK) {
         keep_why_not(AUDIT_REASON_AUDIT_FAILED, "the audit log cannot be opened",
                      error_reason(&error));
     } else {
@@ -578,7 +587,7 @@ enum miguard_status miguard_configure(const struct miguard_config *config,
     }
     enum miguard_status status = load(path, &loaded, &findings, reterr);
     if (status == MIGUARD_OK) {
-        status = open_log(config, &loaded.draft->settings, &audit, reterr);
+        status = open_log(config, loaded.draft, &audit, reterr);
     }
     if (status == MIGUARD_OK) {
         pthread_mutex_lock(&process_guard.lock);

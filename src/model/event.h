@@ -231,8 +231,9 @@ struct audit_event {
     const struct audit_tally *tally;
     const struct audit_set_aside *set_aside;
     const char *policy_detail; /* for POLICY_*: the files or the errors */
-    const char *policy_hash;   /* of the files (policy/draft.h); NULL: built-in, or no policy */
-    const char *policy_path;   /* where it was looked for; NULL: in the standard places */
+    /* Of the files (policy/draft.h); for POLICY_LOAD and AUDIT_START. NULL: built-in, no policy. */
+    const char *policy_hash;
+    const char *policy_path; /* where it was looked for; NULL: in the standard places */
 };
 
 /* event.id: the writing process in 16 hex digits, "-" and a number that it counts up, with a NUL.

@@ -145,6 +145,7 @@ struct audit_settings {
     const struct sink_settings *sinks;
     size_t sink_count;
     uint32_t repeat_seconds; /* identical refusals within it share one record; 0: one record each */
+    const char *policy_hash; /* for audit-start: of the policy that these are of; NULL: no file */
 };
 
 /* The private enterprise number that RFC 5612 gives to documentation: miguard has none of its own.

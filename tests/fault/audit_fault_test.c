@@ -141,7 +141,7 @@ static enum miguard_status open_log(bool syslog, bool denies, uint32_t repeat_se
 {
     struct sink_settings sinks[] = {SINK_FILE_DEFAULT(NULL),
                                     {.kind = SINK_SYSLOG, .failure_denies = denies}};
-    const struct audit_settings settings = {sinks, syslog ? 2 : 1, repeat_seconds};
+    const struct audit_settings settings = {sinks, syslog ? 2 : 1, repeat_seconds, NULL};
     sinks[0].path = path;
     return audit_open(&settings, ret_audit, error);
 }
@@ -607,7 +607,7 @@ START_TEST(sync_as_told)
     static const bool waits_for_use[] = {false, false, true},
                       waits_for_refusal[] = {false, true, true};
     struct sink_settings file = SINK_FILE_DEFAULT(NULL);
-    const struct audit_settings settings = {&file, 1, 0};
+    const struct audit_settings settings = {&file, 1, 0, NULL};
     struct audit *opened = NULL;
     json_int_t total = 0;
 
@@ -637,7 +637,7 @@ END_TEST
 START_TEST(log_without_a_file)
 {
     const struct sink_settings syslog = {.kind = SINK_SYSLOG, .failure_denies = true};
-    const struct audit_settings settings = {&syslog, 1, 300};
+    const struct audit_settings settings = {&syslog, 1, 300, NULL};
     struct audit *opened = NULL;
     json_int_t total = 0;
 

@@ -820,7 +820,7 @@ enum { THREADS = 6 };
 static struct audit *open_audit(enum audit_sync sync)
 {
     struct sink_settings file = SINK_FILE_DEFAULT(NULL);
-    const struct audit_settings settings = {&file, 1, 0};
+    const struct audit_settings settings = {&file, 1, 0, NULL};
     struct miguard_error error = {0};
     struct audit *opened = NULL;
 
@@ -884,7 +884,7 @@ START_TEST(records_without_a_state_are_refused_and_counted)
 {
     static char bytes[sizeof(struct state_shared)];
     struct sink_settings settings = SINK_FILE_DEFAULT(NULL);
-    const struct audit_settings log = {&settings, 1, 0};
+    const struct audit_settings log = {&settings, 1, 0, NULL};
     struct chain_key key = {0};
     struct audit *audit = NULL;
 

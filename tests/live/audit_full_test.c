@@ -224,7 +224,7 @@ static void prepare(void)
 static void run(enum audit_sync sync, bool keyed, const char *where)
 {
     struct sink_settings sink = SINK_FILE_DEFAULT(path);
-    const struct audit_settings settings = {&sink, 1, 0};
+    const struct audit_settings settings = {&sink, 1, 0, NULL};
     struct chain_key key = {.present = false};
     pid_t children[PROCESSES];
 

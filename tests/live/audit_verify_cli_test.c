@@ -83,7 +83,7 @@ static void make_live(const char *name, bool keyed)
 
     snprintf(path, sizeof(path), "%s/%s", folder, name);
     struct sink_settings file = SINK_FILE_DEFAULT(path);
-    const struct audit_settings settings = {&file, 1, 0};
+    const struct audit_settings settings = {&file, 1, 0, NULL};
     file.sync = AUDIT_SYNC_NONE;
     if (keyed) {
         chain_key_new(&key);

@@ -241,7 +241,7 @@ static void write_records(unsigned i, unsigned long count)
     struct sink_settings sinks[] = {
         SINK_FILE_DEFAULT(path),
         {.kind = SINK_SYSLOG, .path = socket, .facility = 13, .enterprise = 32473}};
-    const struct audit_settings settings = {sinks, 2, 0};
+    const struct audit_settings settings = {sinks, 2, 0, NULL};
     sinks[0].sync = AUDIT_SYNC_NONE;
     if (unshare(CLONE_NEWUTS) != 0 || sethostname(host, strlen(host)) != 0 ||
         audit_open(&settings, &audit, &error) != MIGUARD_OK) {

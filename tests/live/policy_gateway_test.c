@@ -75,7 +75,8 @@ static void tear_down(void)
     log_remove();
 }
 
-#define HEAD "version: 1\n"
+#define HEAD      "version: 1\n"
+#define DENY_ROOT "rules:\n  - { name: no-root, match: { user: root }, decision: deny }\n"
 
 /* ---- what a rule does -------------------------------------------------------------------- */
 
@@ -245,6 +246,37 @@ START_TEST(the_log_is_where_the_policy_says)
 }
 END_TEST
 
+/* The two are compared: that the hash is right is in policy_status_test. */
+START_TEST(the_start_of_the_log_has_the_hash_of_its_policy)
+{
+    char first[128], begins[192];
+    in_force(HEAD);
+    snprintf(first, sizeof(first), "%s", log_last("miguard.policy.hash"));
+    ck_assert_uint_eq(strlen(first), 64);
+    snprintf(begins, sizeof(begins), "\"policy\":{\"hash\":\"%s\"}", first);
+    ck_assert_int_eq(log_count("audit-start", NULL), 1);
+    ck_assert_int_eq(log_mentions(begins), 1);
+
+    in_force(HEAD DENY_ROOT); /* opens the log anew */
+    ck_assert_str_ne(log_last("miguard.policy.hash"), first);
+    ck_assert_int_eq(log_count("audit-start", NULL), 2);
+    ck_assert_int_eq(log_mentions(begins), 1);
+    ck_assert_int_eq(log_mentions("\"policy\":{\"hash\":\""), 2);
+}
+END_TEST
+
+START_TEST(the_start_of_the_log_under_the_built_in_policy_has_no_hash)
+{
+    if (access("/etc/miguard", F_OK) == 0) {
+        printf("skip: this machine has a policy in the standard places\n");
+        return;
+    }
+    log_start();
+    ck_assert_int_eq(log_count("audit-start", NULL), 1);
+    ck_assert_int_eq(log_mentions("\"policy\":{\"hash\":\""), 0);
+}
+END_TEST
+
 /* ---- broken policies --------------------------------------------------------------------- */
 
 START_TEST(a_broken_policy_is_not_put_in_force)
@@ -327,8 +359,6 @@ START_TEST(a_namespace_without_root_trusts_no_file_but_sees_that_there_is_none)
     ck_assert(raw_in_child(without_root, NULL));
 }
 END_TEST
-
-#define DENY_ROOT "rules:\n  - { name: no-root, match: { user: root }, decision: deny }\n"
 
 /* ---- reload ------------------------------------------------------------------------------ */
 
@@ -634,6 +664,8 @@ int main(void)
         a_home_compares_what_the_policy_names,
         a_misused_session_is_revoked,
         the_log_is_where_the_policy_says,
+        the_start_of_the_log_has_the_hash_of_its_policy,
+        the_start_of_the_log_under_the_built_in_policy_has_no_hash,
         a_broken_policy_is_not_put_in_force,
         a_policy_that_others_can_write_is_refused,
         a_namespace_without_root_trusts_no_file_but_sees_that_there_is_none,

@@ -46,7 +46,7 @@ void audit_log_remove(void)
 struct audit *audit_log_open(uint32_t repeat_seconds)
 {
     struct sink_settings file = SINK_FILE_DEFAULT(NULL);
-    const struct audit_settings settings = {&file, 1, repeat_seconds};
+    const struct audit_settings settings = {&file, 1, repeat_seconds, NULL};
     struct audit *audit = NULL;
     struct miguard_error error = {0};
 

@@ -489,7 +489,7 @@ static const struct rule {
     [RECORD_REPEAT_OBJECT] = {NEEDED, NULL},
     [RECORD_REPEATS] = {NEEDED, is_positive},
     [RECORD_POLICY_OBJECT] = {OPTIONAL, NULL},
-    [RECORD_POLICY_DETAIL] = {NEEDED, is_not_empty},
+    [RECORD_POLICY_DETAIL] = {OPTIONAL, is_not_empty},
     [RECORD_POLICY_HASH] = {OPTIONAL, is_hash},
     [RECORD_POLICY_PATH] = {OPTIONAL, is_not_empty},
     [RECORD_LOST_OBJECT] = {OPTIONAL, NULL},
@@ -804,6 +804,10 @@ static bool agrees_with_itself(const struct walk *walk, const json_t *record)
         !is_whole(find(record, "miguard.cred.current"), of_switch) ||
         !is_whole(find(record, "miguard.cred.differs"), of_switch)) {
         return complain(walk, "miguard.cred", "lacks components");
+    }
+    if (find(record, "miguard.policy") != NULL && find(record, "miguard.policy.detail") == NULL &&
+        (strcmp(action, "audit-start") != 0 || find(record, "miguard.policy.hash") == NULL)) {
+        return complain(walk, "miguard.policy", "has no detail");
     }
     return class_agrees(walk, record, denied) && members_agree(walk, record) &&
            numbers_agree(walk, record) && id_agrees(walk, record);

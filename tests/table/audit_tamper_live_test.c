@@ -74,7 +74,7 @@ static pid_t start_writer(const struct habit *habit, unsigned long count)
         return child;
     }
     struct sink_settings file = SINK_FILE_DEFAULT(path);
-    const struct audit_settings settings = {&file, 1, 0};
+    const struct audit_settings settings = {&file, 1, 0, NULL};
     struct audit *audit = NULL;
     struct miguard_error error = {0};
     file.rotate_bytes = habit->rotate_bytes;

@@ -186,6 +186,12 @@ static const struct {
      "no room. Since the log was made 20 were lost."},
     {{.action = "policy-refused", .in_miguard = ",\"policy\":{\"detail\":\"f:1:2: bad\"}"},
      "Policy: f:1:2: bad."},
+    {{.action = "policy-load",
+      .allowed = true,
+      .in_miguard = ",\"policy\":{\"detail\":\"f\",\"hash\":\"6ab1\"}"},
+     "Policy: f. Its hash is 6ab1."},
+    {{.action = "audit-start", .allowed = true, .in_miguard = ",\"policy\":{\"hash\":\"6ab1\"}"},
+     "The hash of the policy is 6ab1."},
     {{.in_miguard = ",\"last_switch\":{\"module\":\"/usr/lib/libweb.so\",\"offset\":\"2a\","
                     "\"symbol\":\"serve\",\"time\":\"2026-03-01T11:59:58.000000Z\"}"},
      "The last switch on this thread was made at /usr/lib/libweb.so+0x2a in serve, 2026-03-01"},

@@ -387,7 +387,7 @@ static const char *refusal_of(const char *name, enum miguard_status expected)
 {
     static struct miguard_error error;
     struct sink_settings file = SINK_FILE_DEFAULT(NULL);
-    const struct audit_settings settings = {&file, 1, 0};
+    const struct audit_settings settings = {&file, 1, 0, NULL};
     struct audit *audit = NULL;
 
     file.path = name;
@@ -401,7 +401,7 @@ static const char *refusal_of(const char *name, enum miguard_status expected)
 START_TEST(settings_that_are_refused)
 {
     struct sink_settings sinks[2] = {SINK_FILE_DEFAULT(NULL), SINK_FILE_DEFAULT(NULL)};
-    struct audit_settings settings = {sinks, 2, 0};
+    struct audit_settings settings = {sinks, 2, 0, NULL};
     struct audit *audit = NULL;
 
     (void)refusal_of(NULL, MIGUARD_INVALID_ARGUMENT);

@@ -337,7 +337,10 @@ static void say_log(struct text *text, const struct record *record)
     append_named(text, record, "Used: ", RECORD_SPACE_USED, " %. ");
     append_named(text, record, "Room: ", RECORD_SPACE_AVAILABLE, " bytes. ");
     append_named(text, record, "Policy: ", RECORD_POLICY_DETAIL, ".");
-    append_named(text, record, " Its hash is ", RECORD_POLICY_HASH, ".");
+    append_named(text, record,
+                 export_has(record, RECORD_POLICY_DETAIL) ? " Its hash is "
+                                                          : "The hash of the policy is ",
+                 RECORD_POLICY_HASH, ".");
 }
 
 /* The way from a record to its paragraphs, in the order in which they are written. */
@@ -428,7 +431,7 @@ static bool with_loss(const struct record *record)
 static bool about_log(const struct record *record)
 {
     return export_has(record, RECORD_PREVIOUS_FILE) || export_has(record, RECORD_SPACE_STEP) ||
-           export_has(record, RECORD_POLICY_DETAIL);
+           export_has(record, RECORD_POLICY_DETAIL) || export_has(record, RECORD_POLICY_HASH);
 }
 
 static const struct sentence sentences[] = {
