@@ -286,6 +286,49 @@ static void many_rows(void)
     MI_Instance_Delete(a);
 }
 
+/* Whether the first gadget has its types, and its class the whole line of superclasses. */
+static bool is_typed(const MI_Instance *gadget)
+{
+    MI_Class *own = NULL, *parent = NULL;
+    const MI_Char *name = NULL;
+    MI_Value value;
+    MI_Type type = MI_STRING;
+
+    bool typed =
+        gadget != NULL &&
+        MI_Instance_GetElement(gadget, "Weight", &value, &type, NULL, NULL) == MI_RESULT_OK &&
+        type == MI_UINT32 && MI_Instance_GetClass(gadget, &own) == MI_RESULT_OK &&
+        MI_Class_GetParentClass(own, &parent) == MI_RESULT_OK &&
+        MI_Class_GetParentClassName(parent, &name) == MI_RESULT_OK && strcmp(name, "T_Base") == 0;
+    MI_Class_Delete(parent);
+    MI_Class_Delete(own);
+    return typed;
+}
+
+/* How much of the types a client takes (reference B.3). Whatever it asks for, except for strings
+ * alone, it gets the right type at every level of the class. */
+static void type_rows(void)
+{
+    static const MI_Uint32 flags[] = {MI_OPERATIONFLAGS_DEFAULT_RTTI, MI_OPERATIONFLAGS_BASIC_RTTI,
+                                      MI_OPERATIONFLAGS_STANDARD_RTTI, MI_OPERATIONFLAGS_FULL_RTTI,
+                                      MI_OPERATIONFLAGS_FULL_RTTI |
+                                          MI_OPERATIONFLAGS_LOCALIZED_QUALIFIERS};
+
+    for (size_t i = 0; i < COUNT(flags); i++) {
+        MI_Operation operation = MI_OPERATION_NULL;
+        const MI_Instance *gadget = NULL;
+        MI_Boolean more = MI_FALSE;
+        MI_Result result = MI_RESULT_FAILED;
+
+        MI_Session_EnumerateInstances(&session, flags[i], NULL, SPACE, "T_Gadget", MI_FALSE, NULL,
+                                      &operation);
+        ROW(OK, MI_Operation_GetInstance, "with types", &operation, &gadget, &more, &result, NULL,
+            NULL);
+        EFFECT(is_typed(gadget));
+        VOID_ROW(OK, MI_Session_EnumerateInstances, "with types", finish(&operation));
+    }
+}
+
 static void class_rows(void)
 {
     STARTER(finish_classes, MI_Session_GetClass, "T_Widget");
@@ -467,6 +510,7 @@ void client_rows(void)
     instance_rows();
     invoke_rows();
     many_rows();
+    type_rows();
     class_rows();
     subscribe_rows();
     failed_operation_rows();
