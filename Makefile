@@ -383,7 +383,7 @@ test-deps: export NEED_SCHEMA := 1
 .PHONY: test-deps
 test-deps: deps
 	@NEED_CXX=1 NEED_MANDOC=1 NEED_DAEMONS=1 NEED_JQ=1 NEED_ZSTD=1 NEED_CLANG=1 NEED_ANALYSIS=1 NEED_BINDINGS=1 \
-	    NEED_SHELLS=1 NEED_DEB=1 NEED_LIBDW=1 NEED_POSTGRESQL=1 NEED_MINISIGN=1 NEED_RECIPES=1 sh src/deps.sh || \
+	    NEED_SHELLS=1 NEED_DEB=1 NEED_LIBDW=1 NEED_POSTGRESQL=1 NEED_MINISIGN=1 NEED_RECIPES=1 NEED_DUCKDB=1 sh src/deps.sh || \
 	    echo "  some programs that tests use cannot be installed; those tests are skipped"
 
 # As many tests as processors at a time (JOBS), those that compile and those that take long first: the

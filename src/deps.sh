@@ -104,8 +104,20 @@ fi
 [ -z "${NEED_CLANG:-}" ] || need libclang-rt-dev compiler-rt \
     sh -c 'test -e "$(clang -print-file-name=libclang_rt.fuzzer-$(uname -m).a)"'
 
+# No distribution has the library of DuckDB, which `audit export --format parquet` loads: its package for
+# Node.js has it, and is not installed but laid into the folder of the build.
+[ -z "${NEED_DUCKDB:-}" ] || need npm npm command -v npm
+fetch_duckdb() {
+    [ "$(uname -m)" = x86_64 ] || return 0
+    [ -e build/duckdb/node_modules/@duckdb/node-bindings-linux-x64/libduckdb.so ] && return 0
+    npm install --no-audit --no-fund --ignore-scripts --prefix build/duckdb \
+        @duckdb/node-bindings-linux-x64@1.5.6-r.1 >/dev/null && return 0
+    echo "deps: npm has no @duckdb/node-bindings-linux-x64 here: the tests of Parquet are skipped" >&2
+}
+
 finish() {
     [ -z "$CROSS" ] || fetch_libraries
+    [ -z "${NEED_DUCKDB:-}" ] || fetch_duckdb
     exit
 }
 

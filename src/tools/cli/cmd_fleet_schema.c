@@ -11,8 +11,8 @@ struct request {
 static const struct option_row options[] = {
     WORD(
         "--for", fleet_engines, struct request, engine,
-        "PostgreSQL, as `miguard audit load --create` makes them; ClickHouse; or an index template "
-        "of OpenSearch or Elasticsearch",
+        "PostgreSQL, as `miguard audit load --create` makes them; ClickHouse; an index template of "
+        "OpenSearch or Elasticsearch; or a view of DuckDB over Parquet files",
         .required = true),
 };
 

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-const char *const fleet_engines[] = {"postgresql", "clickhouse", "opensearch", NULL};
+const char *const fleet_engines[] = {"postgresql", "clickhouse", "opensearch", "duckdb", NULL};
 
 /* REQUIRED: how many of the first columns are never null. */
 enum { REQUIRED = 4 };
@@ -33,6 +33,7 @@ static const char *type_name(enum record_type type, enum fleet_engine engine)
         {"text", "timestamptz", "bigint", "boolean", "text[]"},
         {"String", "DateTime64(6, 'UTC')", "Int64", "Bool", "Array(String)"},
         {"keyword", "date_nanos", "long", "boolean", "keyword"},
+        {"VARCHAR", "TIMESTAMP", "BIGINT", "BOOLEAN", "VARCHAR[]"},
     };
 
     switch (type) {
@@ -168,9 +169,30 @@ static void opensearch(struct text *text)
     text_append(text, "\n      }\n    }\n  }\n}\n");
 }
 
+void fleet_duckdb_columns(struct text *text)
+{
+    for (size_t i = 0; i < COLUMNS; i++) {
+        text_format(text, "\"%s\" %s, ", columns[i].name, type_name(type_of(i), FLEET_DUCKDB));
+    }
+    text_append(text, "\"line\" VARCHAR");
+}
+
+/* Over files in the folder at hand. By names, so that files of versions with fewer columns are read
+ * together with others. */
+static void duckdb(struct text *text)
+{
+    text_append(text, "CREATE SCHEMA IF NOT EXISTS miguard;\n\n"
+                      "CREATE OR REPLACE VIEW miguard.records AS\nSELECT\n");
+    for (size_t i = 0; i < COLUMNS; i++) {
+        text_format(text, "    \"%s\"::%s AS \"%s\",\n", columns[i].name,
+                    type_name(type_of(i), FLEET_DUCKDB), columns[i].name);
+    }
+    text_append(text, "    \"line\"\nFROM read_parquet('*.parquet', union_by_name = true);\n");
+}
+
 void fleet_schema(struct text *text, enum fleet_engine engine)
 {
-    static void (*const makers[])(struct text *) = {postgresql, clickhouse, opensearch};
+    static void (*const makers[])(struct text *) = {postgresql, clickhouse, opensearch, duckdb};
 
     makers[engine](text);
 }
@@ -328,4 +350,104 @@ void fleet_copy_row(struct text *text, const struct record *record)
     text_append(text, "\t");
     add_escaped(text, record->line, record->length);
     text_append(text, "\n");
+}
+
+/* ---- rows as values -------------------------------------------------------------------------- */
+
+/* kind, number, and for a text its bytes, of which number is the length. */
+static void pack(struct text *text, enum fleet_value_kind kind, int64_t number, const char *bytes)
+{
+    char byte = (char)kind;
+
+    text_append_bytes(text, &byte, 1);
+    text_append_bytes(text, (const char *)&number, sizeof(number));
+    if (kind == FLEET_VALUE_TEXT) {
+        text_append_bytes(text, bytes, (size_t)number);
+    }
+}
+
+static void pack_text(struct text *text, const struct text *value)
+{
+    text->failed |= value->failed;
+    pack(text, FLEET_VALUE_TEXT, value->failed ? 0 : (int64_t)value->length,
+         value->data != NULL ? value->data : "");
+}
+
+static void pack_list(struct text *text, const struct record *record, enum record_field field)
+{
+    struct text value = TEXT_EMPTY;
+    struct slice item;
+    size_t at = 0;
+    int64_t count = 0;
+
+    while (record_item(record, field, &at, &item)) {
+        count++;
+    }
+    pack(text, FLEET_VALUE_LIST, count, NULL);
+    for (at = 0; record_item(record, field, &at, &item);) {
+        text_clear(&value);
+        export_slice(&value, EXPORT_PLAIN, &item);
+        pack_text(text, &value);
+    }
+    text_release(&value);
+}
+
+static void pack_number(struct text *text, const struct record *record, size_t column)
+{
+    uint64_t number;
+
+    if (record_number(record, columns[column].field, &number) && number <= INT64_MAX) {
+        pack(text, FLEET_VALUE_NUMBER, (int64_t)number, NULL);
+    } else {
+        pack(text, column < REQUIRED ? FLEET_VALUE_NUMBER : FLEET_VALUE_NULL, 0, NULL);
+    }
+}
+
+static void pack_value(struct text *text, const struct record *record, size_t column)
+{
+    enum record_field field = columns[column].field;
+    enum record_type type = type_of(column);
+    struct text value = TEXT_EMPTY;
+    int64_t time = 0;
+
+    if (record->field[field].at == NULL && column >= REQUIRED) {
+        pack(text, FLEET_VALUE_NULL, 0, NULL);
+    } else if (type == RECORD_TYPE_TIME) {
+        record_time(record, field, &time);
+        pack(text, FLEET_VALUE_TIME, time / 1000, NULL);
+    } else if (type == RECORD_TYPE_NUMBER || type == RECORD_TYPE_DECIMAL) {
+        pack_number(text, record, column);
+    } else if (type == RECORD_TYPE_TRUE) {
+        pack(text, FLEET_VALUE_TRUTH, record_is(record, field, "true"), NULL);
+    } else if (type == RECORD_TYPE_LIST) {
+        pack_list(text, record, field);
+    } else {
+        export_field(&value, EXPORT_PLAIN, record, field);
+        pack_text(text, &value);
+    }
+    text_release(&value);
+}
+
+void fleet_pack_row(struct text *text, const struct record *record)
+{
+    for (size_t i = 0; i < COLUMNS; i++) {
+        pack_value(text, record, i);
+    }
+    pack(text, FLEET_VALUE_TEXT, (int64_t)record->length, record->line);
+}
+
+bool fleet_next_value(struct slice row, size_t *at, struct fleet_value *ret_value)
+{
+    *ret_value = (struct fleet_value){0};
+    if (*at >= row.length) {
+        return false;
+    }
+    ret_value->kind = (enum fleet_value_kind)row.at[*at];
+    memcpy(&ret_value->number, row.at + *at + 1, sizeof(ret_value->number));
+    *at += 1 + sizeof(ret_value->number);
+    if (ret_value->kind == FLEET_VALUE_TEXT) {
+        ret_value->text = (struct slice){row.at + *at, (size_t)ret_value->number};
+        *at += ret_value->text.length;
+    }
+    return true;
 }

@@ -56,7 +56,7 @@
 enum { FLEET_SCHEMA_VERSION = 1 };
 
 /* Engines that a schema is made for. */
-enum fleet_engine { FLEET_POSTGRESQL, FLEET_CLICKHOUSE, FLEET_OPENSEARCH };
+enum fleet_engine { FLEET_POSTGRESQL, FLEET_CLICKHOUSE, FLEET_OPENSEARCH, FLEET_DUCKDB };
 extern const char *const fleet_engines[]; /* "postgresql", ...; ended with NULL */
 
 /* The whole schema as text: SQL, or the JSON of an index template. Out of memory: text->failed. */
@@ -67,5 +67,30 @@ void fleet_column_names(struct text *text);
 /* One line for COPY in its text form (PostgreSQL, "COPY"), with its newline. What a column cannot
  * hold, such as a number beyond 2^63, is null there, and in the line all the same. */
 void fleet_copy_row(struct text *text, const struct record *record);
+
+/* ---- rows for a columnar file ---------------------------------------------------------------- */
+
+/* A value of a row; what does not fit its column is null, as above. */
+enum fleet_value_kind {
+    FLEET_VALUE_NULL,
+    FLEET_VALUE_TEXT,
+    FLEET_VALUE_NUMBER,
+    FLEET_VALUE_TRUTH,
+    FLEET_VALUE_TIME, /* number is microseconds since 1970 */
+    FLEET_VALUE_LIST, /* number is how many texts follow as values of their own */
+};
+struct fleet_value {
+    enum fleet_value_kind kind;
+    int64_t number;
+    struct slice text; /* plain bytes */
+};
+
+/* Appends a row as bytes that fleet_next_value() takes apart, so that rows can be made in one
+ * thread and used in another: the columns in their order, then the line. */
+void fleet_pack_row(struct text *text, const struct record *record);
+/* Steps through the bytes of one row; *at is 0 at first. False at its end. */
+bool fleet_next_value(struct slice row, size_t *at, struct fleet_value *ret_value);
+/* "time" TIMESTAMP, ..., line VARCHAR: of a table in DuckDB. */
+void fleet_duckdb_columns(struct text *text);
 
 #endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `miguard audit export --format parquet` with the real library of DuckDB, which src/deps.sh gets
+ * with NEED_DUCKDB=1: every row is read back by DuckDB and compared with `audit search --json`, and
+ * whatever fails leaves the file that was there before.
+ *
+ * Commands are for sh(1) in a folder of the test's own: $M is the command, $D the library, and
+ * `ask SQL` runs a statement, by this program itself. log has records of a chain, odd such as no
+ * column can hold, and names as an attacker would have them.
+ */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/chain_log.h"
+
+enum { OUTPUT = 65536 };
+
+static char folder[64], out[OUTPUT], err[OUTPUT];
+static unsigned passed, failed;
+
+static void need(bool good, const char *what)
+{
+    if (!good) {
+        fprintf(stderr, "cannot go on: %s\n", what);
+        exit(3);
+    }
+}
+
+/* ---- asking DuckDB --------------------------------------------------------------------------- */
+
+/* The rows of one statement, a line each. */
+static int ask(const char *library, const char *sql)
+{
+    char whole[8192];
+    void *database = NULL, *connection = NULL, *handle = dlopen(library, RTLD_NOW);
+    need(handle != NULL, library);
+    int (*open)(const char *, void **) =
+        (int (*)(const char *, void **))dlsym(handle, "duckdb_open");
+    int (*connect)(void *, void **) = (int (*)(void *, void **))dlsym(handle, "duckdb_connect");
+    int (*query)(void *, const char *, void *) =
+        (int (*)(void *, const char *, void *))dlsym(handle, "duckdb_query");
+    const char *(*error)(void *) = (const char *(*)(void *))dlsym(handle, "duckdb_result_error");
+    void *result[16] = {NULL};
+
+    need(open(NULL, &database) == 0 && connect(database, &connection) == 0, "duckdb");
+    if (strncmp(sql, "CREATE", 6) == 0) { /* a schema, and a question to it */
+        const char *end = strstr(sql, "\n--\n");
+        need(end != NULL, sql);
+        snprintf(whole, sizeof(whole), "%.*s", (int)(end - sql), sql);
+        if (query(connection, whole, result) != 0) {
+            fprintf(stderr, "%s\n", error(result));
+            return 1;
+        }
+        sql = end + 4;
+    }
+    snprintf(whole, sizeof(whole),
+             "COPY (%s) TO '/dev/stdout' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER "
+             "'|')",
+             sql);
+    if (query(connection, whole, result) != 0) {
+        fprintf(stderr, "%s\n", error(result));
+        return 1;
+    }
+    return 0;
+}
+
+/* ---- the steps ------------------------------------------------------------------------------- */
+
+#define X "$M audit export --format parquet "
+#define E X "--duckdb \"$D\" --output out.parquet "
+/* A field of the line as JSON has it, against its column. */
+#define SAME(path, column)                                                                         \
+    "json_extract_string(line, '$." path "') IS DISTINCT FROM CAST(" column " AS VARCHAR)"
+
+static const struct step {
+    const char *what, *command;
+    int status;
+    const char *out, *err; /* a part; NULL: anything; "": nothing */
+} steps[] = {
+    {"no file", X "--duckdb \"$D\" log", 2, "", "needs --output FILE"},
+    {"no library", X "--output x log", 2, "", "needs --duckdb LIBRARY, the path of libduckdb.so"},
+    {"for another format", "$M audit export --format cef --output x log", 2, "",
+     "--output and --duckdb are for --format parquet"},
+    {"a library without a path", X "--duckdb libduckdb.so --output x log", 3, "",
+     "needs a path, such as ./libduckdb.so"},
+    {"a missing library", X "--duckdb ./none.so --output x log", 3, "",
+     "cannot be loaded: ./none.so"},
+    {"no library at all", "echo text >text.so; " X "--duckdb ./text.so --output x log", 3, "",
+     "cannot be loaded: "},
+    {"another library",
+     "l=$(ls /lib/*/libz.so.1 /usr/lib/*/libz.so.1 /usr/lib64/libz.so.1 2>/dev/null | head -n "
+     "1); " X "--duckdb \"$l\" --output x log",
+     3, "", "is not the library of DuckDB: it has no duckdb_library_version"},
+    {"nothing was made", "ls x* 2>/dev/null", 2, "", ""},
+    {"no folder", X "--duckdb \"$D\" --output none/x log", 3, "", "none/x: No such file"},
+    {"no log", E "missing", 3, "", "missing: No such file"},
+    {"not put into place", "ls out.parquet* 2>/dev/null", 2, "", ""},
+    {"written", E "log && stat -c %a out.parquet && ls out.parquet*", 0, "600\nout.parquet\n", ""},
+    {"by the environment", "MIGUARD_DUCKDB=\"$D\" " X "--output \"it's.parquet\" log", 0, "", ""},
+    {"every line, byte for byte, in its order",
+     "ask \"SELECT line FROM 'out.parquet'\" | cmp - log", 0, "", ""},
+    {"the number of rows is that of search",
+     "[ $($M audit search --json log | wc -l) = $(ask \"SELECT count(*) FROM 'out.parquet'\") ]", 0,
+     "", ""},
+    {"each row is that of audit search --json",
+     "$M audit search --json log >found && ask \"SELECT count(*) FROM (SELECT *, row_number() OVER "
+     "() AS n FROM (SELECT * EXCLUDE (line) FROM 'out.parquet')) AS p FULL JOIN (SELECT json AS "
+     "line, row_number() OVER () AS n FROM read_ndjson_objects('found')) AS s USING (n) WHERE "
+     "" SAME("host.name", "host") " OR " SAME("event.action", "action") " OR " SAME("event.reason", "reason") " OR " SAME("user.name", "user_name") " OR " SAME("user.id", "user_id") " OR " SAME(
+         "miguard.provider",
+         "provider") " OR " SAME("miguard.class",
+                                 "class") " OR " SAME("miguard.decision",
+                                                      "decision") " OR " SAME("event.sequence",
+                                                                              "sequence") " OR"
+                                                                                          " " SAME("miguard.chain.id", "chain") " OR " SAME(
+                                                                                              "even"
+                                                                                              "t."
+                                                                                              "id",
+                                                                                              "even"
+                                                                                              "t_"
+                                                                                              "id") " OR " SAME("process.pid",
+                                                                                                                "pid") " OR "
+                                                                                                                       "CAST(json_extract_string(line, '$.\\\"@timestamp\\\"') AS TIMESTAMP) IS DISTINCT FROM "
+                                                                                                                       "time\"",
+     0, "0\n", ""},
+    {"a list is a list",
+     "ask \"SELECT DISTINCT mismatch[1] || mismatch[2] FROM 'out.parquet' WHERE decision = "
+     "'deny'\"",
+     0, "euidfsuid\n", ""},
+    {"what no column can hold",
+     E "odd && ask \"SELECT count(*), count(sequence), max(sequence), count(host), min(time) FROM "
+       "'out.parquet'\"",
+     0, "3|3|7|3|1970-01-01 00:00:00\n", ""},
+    {"names are as they are",
+     "ask \"SELECT line FROM 'out.parquet' ORDER BY line\" >a; LC_ALL=C sort odd | cmp - a; ask "
+     "\"SELECT host FROM 'out.parquet' WHERE sequence = 7\"",
+     0, "o'brien\"; <b>\n", ""},
+    {"only what is asked for",
+     E "--decision deny log && ask \"SELECT DISTINCT decision FROM 'out.parquet'\"", 0, "deny\n",
+     ""},
+    {"none", E "--user nosuch log; r=$?; ask \"SELECT count(*) FROM 'out.parquet'\"; [ $r = 1 ]", 0,
+     "0\n", ""},
+    {"the schema reads it",
+     "ask \"$($M fleet schema --for duckdb)\n--\nSELECT count(DISTINCT host) FROM "
+     "miguard.records\"",
+     0, "1\n", ""},
+    /* what fails leaves what was there */
+    {"the file is replaced at once", E "log && cp out.parquet kept", 0, "", ""},
+    {"a broken line is said and left out",
+     "cp log torn; echo garbage >>torn; " E "torn; ask \"SELECT line FROM 'out.parquet'\" | cmp - "
+     "log",
+     0, "", "1 line is no record"},
+    {"a packed log that is damaged",
+     "cp kept out.parquet; gzip -c log | head -c 20000 >cut.gz; " E
+     "cut.gz; r=$?; cmp kept out.parquet; ls -d out.parquet*; exit $r",
+     3, "out.parquet\n", "cut.gz"},
+    {"the disk is full",
+     "trap '' XFSZ; ( ulimit -f 200; " E
+     "log; echo \"status $?\" >&2 ); cmp kept out.parquet && ls "
+     "-d out.parquet*",
+     0, "out.parquet\n", "status 3"},
+    {"it is killed", "timeout -s KILL 0.1 " E "log log log log; cmp kept out.parquet", 0, "", NULL},
+    {"and the next one works", E "log && cmp kept out.parquet", 0, NULL, ""},
+};
+
+static void read_text(const char *name, char text[OUTPUT])
+{
+    FILE *file = fopen(name, "re");
+
+    need(file != NULL, name);
+    text[fread(text, 1, OUTPUT - 1, file)] = '\0';
+    fclose(file);
+}
+
+static bool fits(const char *text, const char *part)
+{
+    return part == NULL || (part[0] == '\0' ? text[0] == '\0' : strstr(text, part) != NULL);
+}
+
+static void run(const struct step *step)
+{
+    char line[8192];
+
+    snprintf(line, sizeof(line), "ask() { \"$SELF\" ask \"$1\"; }; { %s\n} > out 2> err </dev/null",
+             step->command);
+    int status = system(line);
+    read_text("out", out);
+    read_text("err", err);
+    status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    if (status == step->status && fits(out, step->out) && fits(err, step->err)) {
+        passed++;
+        return;
+    }
+    failed++;
+    printf("FAIL: %s: %s\n  exit %d, expected %d\n  stdout:\n%.1500s\n  stderr:\n%.1500s\n",
+           step->what, step->command, status, step->status, out, err);
+}
+
+/* ---- all ------------------------------------------------------------------------------------- */
+
+static void set_path(const char *name, const char *path)
+{
+    char *whole = realpath(path, NULL);
+
+    need(whole != NULL, path);
+    setenv(name, whole, 1);
+    free(whole);
+}
+
+static void make_files(void)
+{
+    static const char odd[] =
+        "{\"host\":{\"name\":\"a\\\\tb\"},\"event\":{\"sequence\":18446744073709551615}}\n"
+        "{\"@timestamp\":\"2999-01-02T03:04:05.5Z\"}\n"
+        "{\"@timestamp\":\"2026-01-02T03:04:05Z\",\"host\":{\"name\":\"o'brien\\\"; <b>\"},"
+        "\"event\":{\"sequence\":7},\"miguard\":{\"keys\":[\"a\\\"b\",\"c\\\\d\",\"\\t{,}\"]}}\n";
+    struct chain_log log;
+    const char *quick = getenv("QUICK");
+
+    chain_log_begin(&log, "log", true);
+    log.stamp.host_name = "web1";
+    chain_log_fill(&log, quick != NULL && quick[0] == '1' ? 3000 : 20000);
+    chain_log_append("odd", odd, sizeof(odd) - 1);
+}
+
+int main(int count, char **words)
+{
+    char path[512], command[128];
+    const char *build = getenv("OUT"), *library = getenv("MIGUARD_DUCKDB");
+
+    if (count == 3 && strcmp(words[1], "ask") == 0) {
+        return ask(getenv("D"), words[2]);
+    }
+    library = library != NULL
+                  ? library
+                  : "build/duckdb/node_modules/@duckdb/node-bindings-linux-x64/libduckdb.so";
+    if (access(library, R_OK) != 0) {
+        puts("skip: Parquet files: the library of DuckDB is not there (NEED_DUCKDB=1 make deps)");
+        puts("0 passed, 0 failed, 1 skipped");
+        return 0;
+    }
+    snprintf(path, sizeof(path), "%s/miguard", build != NULL ? build : "build");
+    set_path("M", path);
+    set_path("D", library);
+    set_path("SELF", words[0]);
+    setenv("TZ", "UTC", 1);
+    unsetenv("MIGUARD_DUCKDB");
+    strcpy(folder, "/tmp/miguard-parquet-XXXXXX");
+    need(mkdtemp(folder) != NULL && chdir(folder) == 0, folder);
+    make_files();
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        run(&steps[i]);
+    }
+    snprintf(command, sizeof(command), "cd / && rm -rf '%s'", folder);
+    need(system(command) == 0, command);
+    printf("%u passed, %u failed\n", passed, failed);
+    return failed != 0;
+}
