@@ -383,7 +383,7 @@ test-deps: export NEED_SCHEMA := 1
 .PHONY: test-deps
 test-deps: deps
 	@NEED_CXX=1 NEED_MANDOC=1 NEED_DAEMONS=1 NEED_JQ=1 NEED_ZSTD=1 NEED_CLANG=1 NEED_ANALYSIS=1 NEED_BINDINGS=1 \
-	    NEED_SHELLS=1 NEED_DEB=1 NEED_LIBDW=1 NEED_POSTGRESQL=1 NEED_MINISIGN=1 NEED_RECIPES=1 NEED_DUCKDB=1 sh src/deps.sh || \
+	    NEED_SHELLS=1 NEED_DEB=1 NEED_LIBDW=1 NEED_POSTGRESQL=1 NEED_MINISIGN=1 NEED_RECIPES=1 NEED_DUCKDB=1 NEED_FLEET=1 sh src/deps.sh || \
 	    echo "  some programs that tests use cannot be installed; those tests are skipped"
 
 # As many tests as processors at a time (JOBS), those that compile and those that take long first: the
@@ -502,9 +502,11 @@ check-audit-model: deps ## 10,000 random lives of a log against a model (some mi
 	SEQUENCES=$${SEQUENCES:-10000} build/$(model)
 
 fleet := tests/live/fleet_rsyslog_test
-check-fleet: deps ## 2,000,000 records of 20 hosts by rsyslog into a store and PostgreSQL (HOSTS, RECORDS of each)
+check-fleet: deps ## 2,000,000 records of 20 hosts by rsyslog into a store and PostgreSQL (HOSTS, RECORDS of each, ROUNDS, PAIRS)
+	@NEED_POSTGRESQL=1 NEED_FLEET=1 sh src/deps.sh
 	@$(MAKE) --no-print-directory build/$(fleet) build/miguard
-	HOSTS=$${HOSTS:-20} RECORDS=$${RECORDS:-100000} PATIENCE=$${PATIENCE:-7200} OUT=build build/$(fleet)
+	HOSTS=$${HOSTS:-20} RECORDS=$${RECORDS:-100000} PATIENCE=$${PATIENCE:-7200} ROUNDS=$${ROUNDS:-3} \
+	    PAIRS=$${PAIRS:-5} OUT=build build/$(fleet)
 
 FUZZ_SECONDS ?= 60
 fuzz := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))

@@ -65,6 +65,11 @@ fi
 # The recipes that bring bundles to hosts.
 [ -z "${NEED_RECIPES:-}" ] || need rsync rsync command -v rsync
 [ -z "${NEED_RECIPES:-}" ] || need ansible-core ansible-core command -v ansible-playbook
+# The recipes of policy/fleet are tested with these, on machines of namespaces.
+[ -z "${NEED_FLEET:-}" ] || need iproute2 iproute test -e /sbin/ip
+[ -z "${NEED_FLEET:-}" ] || need openssl openssl command -v openssl
+[ -z "${NEED_FLEET:-}" ] || need systemd-journal-remote systemd-journal-remote test -e /lib/systemd/systemd-journal-upload
+[ -z "${NEED_FLEET:-}" ] || need audispd-plugins audispd-plugins test -e /sbin/audisp-remote
 # The recipe of policy/fleet is tested with it.
 [ -z "${NEED_POSTGRESQL:-}" ] || need rsyslog-relp rsyslog-relp sh -c 'ls /usr/lib*/rsyslog/imrelp.so /usr/lib/*/rsyslog/imrelp.so | grep -q .'
 [ -z "${NEED_BROWSER:-}" ] || need chromium chromium command -v chromium
