@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The recipe of policy/fleet/journal with the real programs: on each host, a machine of its own
+ * (support/fleet_site.h), a writer with a file and a journald sink, systemd-journald and
+ * systemd-journal-upload; on the collector systemd-journal-remote, by HTTP with certificates. The
+ * upload, the collector and a writer are killed and started again in between, and the network is
+ * cut. Then every record of each host is in the journals of the collector, with the same bytes, and
+ * `miguard fleet verify` says so; it finds what is removed, edited and put into another order. On
+ * one host journald is killed, too: what never came into its journal is counted exactly.
+ *
+ * HOSTS, RECORDS (of each) and PATIENCE (seconds) in the environment make it larger.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/fleet_site.h"
+
+enum { KILLED, REWRITTEN, GAPS, HOSTS_LEAST, HOSTS_MOST = 24 };
+
+struct host {
+    struct site_machine machine;
+    pid_t journald, upload, writer;
+    unsigned long *acknowledged;
+};
+
+static unsigned hosts = HOSTS_LEAST;
+static unsigned long records = 1500;
+static double patience = 120; /* seconds */
+static char recipes[4096];
+static struct host host[HOSTS_MOST];
+static struct site_machine collector_machine;
+static pid_t collector;
+
+static void read_sizes(void)
+{
+    const char *more = getenv("HOSTS"), *each = getenv("RECORDS"), *wait = getenv("PATIENCE");
+
+    hosts = more != NULL ? (unsigned)atoi(more) : hosts;
+    records = each != NULL ? strtoul(each, NULL, 10) : records;
+    patience = wait != NULL ? atof(wait) : patience;
+    site_need(hosts >= HOSTS_LEAST && hosts <= HOSTS_MOST && records >= 1000, "HOSTS and RECORDS");
+}
+
+static bool possible(void)
+{
+    return site_possible() &&
+           system("command -v openssl >/dev/null && command -v journalctl >/dev/null && ls "
+                  "/lib/systemd/systemd-journald /lib/systemd/systemd-journal-upload "
+                  "/lib/systemd/systemd-journal-remote >/dev/null 2>&1") == 0;
+}
+
+/* ---- machines -------------------------------------------------------------------------------- */
+
+/* The collector is called by the address of a link, so each of these is a name of its certificate.
+ */
+static const char certificates[] =
+    "mkdir tls && cd tls && openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem "
+    "-days 2 -subj /CN=ca 2>/dev/null && for name in collector host; do openssl req -newkey "
+    "rsa:2048 -nodes -keyout $name.key -out $name.csr -subj /CN=$name.example 2>/dev/null && "
+    "{ printf 'subjectAltName=DNS:%s.example' $name; for i in $(seq 0 $COUNT); do printf "
+    "',IP:10.77.%s.1' $i; done; echo; } >ext && openssl x509 -req -in $name.csr -CA ca.pem -CAkey "
+    "ca.key -CAcreateserial -days 2 -extfile ext -out $name.pem 2>/dev/null || exit 1; done";
+
+/* Debian 12 builds systemd-journal-remote without what looks at the certificates of others. */
+static bool trusts(const char *program)
+{
+    return site_shellf("/lib/systemd/%s --trust=/dev/null --version", program) == 0;
+}
+
+/* A configuration lies in /etc/systemd; here the program gets what it says as options, since /etc
+ * is that of the test's machine. KEY=VALUE becomes OPTION=VALUE. */
+static void options_of(const char *conf, const char *address, const char *name, bool with_trust)
+{
+    site_need(site_shellf("sed -n -e \"s|/etc/miguard/fleet|$PWD/tls|; s|collector.example|%s|; "
+                          "s/^URL=/--url=/p; s/^ServerKeyFile=/--key=/p; s/^ServerCertificateFile=/"
+                          "--cert=/p; s/^TrustedCertificateFile=/--trust=/p; s/^SplitMode=/"
+                          "--split-mode=/p; s/^Seal=/--seal=/p\" '%s/%s' | tr '\\n' ' ' >%s",
+                          address, recipes, conf, name) == 0,
+              site_out);
+    site_need(with_trust || site_shellf("sed -i 's/--trust=[^ ]*//' %s", name) == 0, name);
+}
+
+/* "flushed": journald writes to the disk from the beginning, as it does on a machine that has
+ * started. */
+static void make_host(unsigned i)
+{
+    char name[2048], address[32];
+    struct host *at = &host[i];
+
+    snprintf(name, sizeof(name), "web%u.example", i + 1);
+    site_machine_start(&at->machine, name);
+    site_link(&collector_machine, &at->machine, 0, i);
+    site_need(site_shellf("cd %s && mkdir -p run/systemd/journal log/journal "
+                          "lib/systemd/journal-upload run/systemd/journald.conf.d && touch "
+                          "run/systemd/journal/flushed && printf '[Journal]\\nStorage=persistent\\n"
+                          "ForwardToSyslog=no\\nReadKMsg=no\\nAudit=no\\n' "
+                          ">run/systemd/journald.conf.d/miguard.conf",
+                          name) == 0,
+              site_out);
+    snprintf(name, sizeof(name), "%s/log/miguard/audit.log", at->machine.name);
+    site_log(&at->machine, name);
+    snprintf(name, sizeof(name), "%s/options", at->machine.name);
+    snprintf(address, sizeof(address), "10.77.%u.1", i);
+    options_of("journal-upload.conf", address, name, trusts("systemd-journal-upload"));
+}
+
+static void make_all(void)
+{
+    char text[16];
+    unsigned long *counters = site_shared(HOSTS_MOST);
+
+    site_need(realpath("policy/fleet/journal", recipes) != NULL, "recipes");
+    site_open("fleet-jr");
+    snprintf(text, sizeof(text), "%u", hosts);
+    setenv("COUNT", text, 1);
+    site_need(site_shell(certificates) == 0, site_out);
+    site_machine_start(&collector_machine, "collector.example");
+    site_need(site_shell("mkdir -p collector.example/log/journal/remote") == 0, site_out);
+    bool trusted = trusts("systemd-journal-remote");
+    options_of("journal-remote.conf", "", "collector.example/options", trusted);
+    if (!trusted) {
+        puts("skip: certificates of hosts: this systemd-journal-remote cannot look at them");
+    }
+    for (unsigned i = 0; i < hosts; i++) {
+        host[i].acknowledged = &counters[i];
+        make_host(i);
+    }
+}
+
+/* ---- processes ------------------------------------------------------------------------------- */
+
+static void wait_for_file(const char *path)
+{
+    double until = site_seconds() + 60;
+
+    while (access(path, F_OK) != 0) {
+        site_need(site_seconds() < until, path);
+        site_nap(20);
+    }
+}
+
+static void start_journald(struct host *at)
+{
+    char path[2048];
+
+    snprintf(path, sizeof(path), "%s/journald.log", at->machine.name);
+    at->journald = site_start(&at->machine, path, "exec /lib/systemd/systemd-journald");
+    snprintf(path, sizeof(path), "%s/run/systemd/journal/socket", at->machine.name);
+    wait_for_file(path);
+}
+
+/* What systemd does by the drop-in: before each start, and when the program ends, which it does
+ * when the collector or the link is gone. */
+static void start_upload(struct host *at)
+{
+    char command[8192], log[2048];
+
+    snprintf(log, sizeof(log), "%s/upload.log", at->machine.name);
+    snprintf(
+        command, sizeof(command),
+        "before=$(sed -n 's/^ExecStartPre=//p' '%s/systemd-journal-upload.service.d/"
+        "miguard.conf'); while :; do $before; /lib/systemd/systemd-journal-upload --save-state "
+        "$(cat %s/%s/options); sleep 0.3; done",
+        recipes, site_folder, at->machine.name);
+    at->upload = site_start(&at->machine, log, command);
+}
+
+static void kill_upload(struct host *at)
+{
+    (void)site_shellf("kill -9 %d $(cat /proc/%d/task/%d/children)", (int)at->upload,
+                      (int)at->upload, (int)at->upload);
+    waitpid(at->upload, NULL, 0);
+    at->upload = 0;
+}
+
+static void start_collector(void)
+{
+    char command[512];
+
+    snprintf(command, sizeof(command),
+             "exec /lib/systemd/systemd-journal-remote --listen-https=0.0.0.0:19532 "
+             "--output=/var/log/journal/remote $(cat %s/collector.example/options)",
+             site_folder);
+    collector = site_start(&collector_machine, "collector.example/remote.log", command);
+}
+
+static void start_writer(struct host *at, unsigned long count)
+{
+    struct sink_settings sinks[] = {SINK_FILE_DEFAULT("/var/log/miguard/audit.log"),
+                                    {.kind = SINK_JOURNALD}};
+    const struct audit_settings settings = {sinks, 2, 0};
+
+    sinks[0].sync = AUDIT_SYNC_NONE;
+    at->writer = site_write(&at->machine, &settings, count, 10, at->acknowledged);
+}
+
+/* On all hosts. */
+static void write_records_of(unsigned long count)
+{
+    for (unsigned i = 0; i < hosts; i++) {
+        start_writer(&host[i], count);
+    }
+    for (unsigned i = 0; i < hosts; i++) {
+        int status = 0;
+        waitpid(host[i].writer, &status, 0);
+        host[i].writer = 0;
+        site_check("the writer came to its end", WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+}
+
+/* So that entries are on their way when it fails. */
+static void wait_for_connection(const struct host *at)
+{
+    double until = site_seconds() + 60;
+
+    while (site_shellf("nsenter -t %d -n ss -Htn state established dport = :19532 | grep -q .",
+                       (int)at->machine.holder) != 0) {
+        site_need(site_seconds() < until, "no connection");
+        site_nap(20);
+    }
+    site_nap(200);
+}
+
+/* The link is cut before the collector ends: what was sent since then has an end in the collector
+ * that is gone. */
+static void write_and_disturb(void)
+{
+    write_records_of(records / 3);
+    wait_for_connection(&host[REWRITTEN]);
+    site_link_set(&host[REWRITTEN].machine, 0, false);
+    kill_upload(&host[KILLED]);
+    write_records_of(records / 3);
+    start_writer(&host[REWRITTEN], 1000000);
+    site_nap(100);
+    site_end(&host[REWRITTEN].writer, SIGKILL);
+    site_end(&collector, SIGKILL);
+    site_end(&host[GAPS].journald, SIGKILL);
+    write_records_of(records / 6);
+    start_journald(&host[GAPS]);
+    start_upload(&host[KILLED]);
+    start_collector();
+    site_link_set(&host[REWRITTEN].machine, 0, true);
+    write_records_of(records / 6);
+    wait_for_connection(&host[KILLED]);
+    site_end(&collector, SIGTERM);
+    site_nap(300);
+    start_collector();
+}
+
+/* ---- what came ------------------------------------------------------------------------------- */
+
+/* As the README says; a journal that is being written has its last entries from the next look. */
+#define STORE                                                                                      \
+    "journalctl -q -D collector.example/log/journal/remote -t miguard -o cat "                     \
+    "--output-fields=MIGUARD_RECORD -a >store 2>journalctl.err"
+
+/* What the journal of the host has: a busy machine may have kept a record from it, which the sink
+ * declares, and a writer that is killed may have told its file alone. */
+static bool came(unsigned i)
+{
+    const char *name = host[i].machine.name;
+
+    return site_shellf(
+               "journalctl -q -D %s/log/journal -t miguard -o cat "
+               "--output-fields=MIGUARD_RECORD -a | sort >sent; grep '\"name\":\"%s\"' store "
+               "| sort -u >arrived; [ -s sent ] && cmp sent arrived",
+               name, name) == 0;
+}
+
+static bool wait_for_all(void)
+{
+    double until = site_seconds() + patience;
+
+    for (unsigned i = 0; i < hosts;) {
+        (void)site_shell(STORE);
+        if (came(i)) {
+            i++;
+        } else if (site_seconds() > until) {
+            site_shellf("wc -l sent arrived store */log/miguard/audit.log; tail -n 8 %s/upload.log "
+                        "collector.example/remote.log %s/journald.log; cat journalctl.err; ls -R "
+                        "%s/log collector.example/log",
+                        host[i].machine.name, host[i].machine.name, host[i].machine.name);
+            return false;
+        } else {
+            site_nap(500);
+        }
+    }
+    return true;
+}
+
+#define VERIFY "$M fleet verify --keys keys "
+
+static void judge(void)
+{
+    site_check("every record of the hosts is at the collector, byte by byte", wait_for_all());
+    (void)site_shell(VERIFY "store >verified");
+    site_shell("tail -n 1 verified");
+    printf("# %.300s", site_out);
+}
+
+/* What the log of a host has and its journal has not, by numbers, is what `fleet verify` counts as
+ * missing: nothing, most often, but for the host whose journald was killed. */
+static void judge_gaps(void)
+{
+    if (site_shell("command -v jq") != 0) {
+        puts("skip: gaps by numbers: jq is not installed");
+        return;
+    }
+    site_shell(VERIFY "--json store >verified");
+    for (unsigned i = 0; i < hosts; i++) {
+        const char *name = host[i].machine.name;
+        bool counted =
+            site_shellf(
+                "number() { sed 's/.*\"sequence\":\\([0-9]*\\),.*/\\1/' | sort -un; }; number "
+                "<%s/log/miguard/audit.log >all; grep '\"name\":\"%s\".*\"sequence\":' store "
+                "| number >had; last=$(tail -n 1 had); missing=$(awk -v last=$last '$1 < "
+                "last' all | grep -vxFf had | wc -l); echo $missing; jq -e --argjson n "
+                "$missing '.chains[] | select(.host == \"%s\") | .missing == $n' verified "
+                ">/dev/null || { jq -c '.chains[]' verified | cut -c 1-600; exit 1; }",
+                name, name, name) == 0;
+        site_check("what never came into the journal is counted", counted);
+        site_check("and there was some", i != GAPS || atoi(site_out) > 0);
+    }
+}
+
+static void tamper(void)
+{
+    site_check(
+        "heads of the journal prove the store of another way",
+        site_shell("journalctl -q -D collector.example/log/journal/remote -t miguard -o json "
+                   "--output-fields=MIGUARD_CHAIN,MIGUARD_SEQUENCE,MIGUARD_HASH >heads; cat "
+                   "web*.example/log/miguard/audit.log >other; $M fleet verify --keys keys "
+                   "--heads heads other") == 0);
+    site_check("removed",
+               site_shell("sed '/\"name\":\"web1.example\".*\"sequence\":17,/d; "
+                          "/\"sequence\":17,.*\"name\":\"web1.example\"/d' store >a; " VERIFY
+                          "a | grep '^web1.example: tampered: .*; deleted 17'") == 0);
+    site_check("edited",
+               site_shell("sed '/\"sequence\":18,/s/Web_Server/Web_server/' store >b; " VERIFY
+                          "b | grep '^web2.example: tampered: .*; edited 18'") == 0);
+    site_check("in another order", site_shell("tac store >c; " VERIFY
+                                              "c | grep '^web1.example: .* out of order'") == 0);
+}
+
+static void finish(void)
+{
+    for (unsigned i = 0; i < hosts; i++) {
+        site_end(&host[i].writer, SIGKILL);
+        kill_upload(&host[i]);
+        site_end(&host[i].journald, SIGKILL);
+    }
+    site_end(&collector, SIGKILL);
+    site_close();
+}
+
+int main(void)
+{
+    read_sizes();
+    if (!possible()) {
+        puts("skip: records by the journal: it needs root, ip, nsenter, openssl, systemd-journald, "
+             "systemd-journal-upload and systemd-journal-remote");
+        puts("0 passed, 0 failed, 1 skipped");
+        return 0;
+    }
+    make_all();
+    start_collector();
+    for (unsigned i = 0; i < hosts; i++) {
+        start_journald(&host[i]);
+        start_upload(&host[i]);
+    }
+    double from = site_seconds();
+    write_and_disturb();
+    double written = site_seconds();
+    judge();
+    printf("# %u hosts: written in %.1f s, all there and verified %.1f s later\n", hosts,
+           written - from, site_seconds() - written);
+    judge_gaps();
+    tamper();
+    finish();
+    printf("%u passed, %u failed\n", site_passed, site_failed);
+    return site_failed != 0;
+}
