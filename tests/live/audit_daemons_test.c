@@ -23,8 +23,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "audit/sink/audit_netlink.h"
 #include "audit/sink/sink_fields.h"
+#include "support/kernel_audit.h"
 #include "support/raw.h"
 #include "support/sink_record.h"
 
@@ -443,52 +443,17 @@ END_TEST
 
 /* ---- auditd ---------------------------------------------------------------------------------- */
 
-static struct audit_status audit_before;
-
-static int ask_kernel(struct audit_status *ret_status)
-{
-    struct sink_socket sock = {.fd = -1};
-    int error = audit_netlink_open(&sock);
-
-    if (error == 0) {
-        error = audit_netlink_status(&sock, sink_deadline(false), ret_status);
-        sink_socket_drop(&sock);
-    }
-    return error;
-}
-
-static void set_enabled(uint32_t enabled)
-{
-    struct sink_socket sock = {.fd = -1};
-    struct audit_status wanted = {.mask = AUDIT_STATUS_ENABLED, .enabled = enabled};
-
-    if (audit_netlink_open(&sock) == 0) {
-        int error = audit_netlink_send(&sock, sink_deadline(false), AUDIT_SET,
-                                       (const char *)&wanted, sizeof(wanted));
-        if (error != 0) {
-            printf("auditctl -e %u: %s\n", enabled, strerror(error));
-        }
-        sink_socket_drop(&sock);
-    }
-}
-
-/* False with the reason printed: there is one auditd to a kernel, and this test takes nobody's. */
+/* False with the reason printed. */
 static bool may_use_audit(void)
 {
     if (!installed("/usr/sbin/auditd") || !installed("/usr/sbin/ausearch")) {
         return false;
     }
-    int error = ask_kernel(&audit_before);
-    if (error != 0) {
-        printf("skip: auditd: the kernel answers AUDIT_GET with: %s\n", strerror(error));
-        return false;
+    const char *why = kernel_audit_taken();
+    if (why != NULL) {
+        printf("skip: auditd: %s\n", why);
     }
-    if (audit_before.pid != 0 || audit_before.enabled > 1) {
-        printf("skip: auditd: another one runs here (process %u), or auditing is locked (%u)\n",
-               audit_before.pid, audit_before.enabled);
-        return false;
-    }
-    return true;
+    return why == NULL;
 }
 
 static void start_auditd(void)
@@ -510,7 +475,7 @@ static void start_auditd(void)
     start((const char *const[]){"/usr/sbin/auditd", "-n", "-c", etc, NULL});
     for (int i = 0; i < 200 && status.pid == 0; i++) {
         usleep(50000);
-        ck_assert_int_eq(ask_kernel(&status), 0);
+        ck_assert_int_eq(kernel_audit_ask(&status), 0);
     }
     ck_assert_msg(status.pid != 0, "auditd does not start: %s",
                   run("cat %s", in_folder("daemon.err")));
@@ -522,7 +487,7 @@ static void stop_auditd(void)
 
     stop();
     for (int i = 0; i < 200 && status.pid != 0; i++) {
-        ck_assert_int_eq(ask_kernel(&status), 0);
+        ck_assert_int_eq(kernel_audit_ask(&status), 0);
         usleep(20000);
     }
 }
@@ -587,7 +552,7 @@ START_TEST(auditd_stopped_and_started_again)
     if (!may_use_audit()) {
         return;
     }
-    set_enabled(0);
+    kernel_audit_enable(0);
     struct sink *none = NULL;
     ck_assert_int_eq(sink_kernel_audit.open(&settings, &none, &error), MIGUARD_NOT_SUPPORTED);
     ck_assert_ptr_null(none);
@@ -602,10 +567,10 @@ START_TEST(auditd_stopped_and_started_again)
     ck_assert(!write_class("While", 2));
     ck_assert_int_eq(loss, AUDIT_LOSS_UNREACHABLE);
     start_auditd();
-    set_enabled(0); /* the kernel would confirm it and drop it */
+    kernel_audit_enable(0); /* the kernel would confirm it and drop it */
     ck_assert(!write_class("Off", 3));
     ck_assert_int_eq(loss, AUDIT_LOSS_UNREACHABLE);
-    set_enabled(1);
+    kernel_audit_enable(1);
     ck_assert(write_class("After", 4));
     ck_assert(comes(command, "class=\"After\""));
     ck_assert_ptr_null(strstr(output, "While"));
@@ -614,23 +579,10 @@ START_TEST(auditd_stopped_and_started_again)
 }
 END_TEST
 
-/* auditd turns auditing on; also a test that failed must leave the machine as it was. */
-static void restore_audit(uint32_t enabled)
-{
-    struct audit_status now = {0};
-
-    for (int i = 0; i < 100 && ask_kernel(&now) == 0 && now.pid != 0; i++) {
-        usleep(20000);
-    }
-    if (now.pid == 0 && now.enabled != enabled) {
-        set_enabled(enabled);
-    }
-}
-
 int main(void)
 {
-    struct audit_status before = {0};
-    bool may_restore = ask_kernel(&before) == 0 && before.pid == 0;
+    /* Here, so that also a test that failed leaves the machine as it was. */
+    const char *why = kernel_audit_taken();
     Suite *suite = suite_create("audit daemons");
     TCase *cases = tcase_create("daemons");
 
@@ -651,8 +603,8 @@ int main(void)
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
-    if (may_restore) {
-        restore_audit(before.enabled);
+    if (why == NULL) {
+        kernel_audit_restore();
     }
     return failed == 0 ? 0 : 1;
 }
