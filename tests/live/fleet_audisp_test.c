@@ -116,7 +116,7 @@ static void write_records(unsigned long count)
 {
     struct sink_settings sinks[] = {SINK_FILE_DEFAULT("/var/log/miguard/audit.log"),
                                     {.kind = SINK_KERNEL}};
-    const struct audit_settings settings = {sinks, 2, 0};
+    const struct audit_settings settings = {sinks, 2, 0, NULL};
     int status;
 
     pid_t writer = site_write(&host, &settings, count, 10, acknowledged);

@@ -192,7 +192,7 @@ static void start_writer(struct host *at, unsigned long count)
 {
     struct sink_settings sinks[] = {SINK_FILE_DEFAULT("/var/log/miguard/audit.log"),
                                     {.kind = SINK_JOURNALD}};
-    const struct audit_settings settings = {sinks, 2, 0};
+    const struct audit_settings settings = {sinks, 2, 0, NULL};
 
     sinks[0].sync = AUDIT_SYNC_NONE;
     at->writer = site_write(&at->machine, &settings, count, 10, at->acknowledged);
