@@ -843,10 +843,11 @@ bool xml_read(const char *text, size_t length, struct mof_document **ret_documen
         return false;
     }
     struct xml_document *document = base_alloc(1, sizeof(*document));
-    struct reader reader = {.arena = &document->arena, .error = ret_error};
+    struct reader reader = {.error = ret_error};
     if (document == NULL) {
         return out_of_memory(&reader);
     }
+    reader.arena = &document->arena;
     if (!xml_parse(&document->arena, text, length, &root, ret_used, ret_error) ||
         !read_root(&reader, root, &document->base)) {
         xml_free(&document->base);
