@@ -46,7 +46,7 @@ takes_long() { # test
 }
 
 tests= skipped=0
-for source in tests/unit/*_test.c tests/table/*_test.c tests/fault/*_test.c; do
+for source in tests/unit/*_test.c tests/table/*_test.c tests/table/*/*_test.c tests/fault/*_test.c; do
     name=${source#tests/}
     name=${name%.c}
     if left_out "$name"; then

@@ -56,7 +56,7 @@ left_out() { # test
 }
 
 others() {
-    for source in tests/unit/*_test.c tests/table/*_test.c tests/fault/*_test.c tests/live/*_test.c; do
+    for source in tests/unit/*_test.c tests/table/*_test.c tests/table/*/*_test.c tests/fault/*_test.c tests/live/*_test.c; do
         name=${source#tests/}
         case " $(echo $of_the_kernel) " in
         *" ${name%.c} "*) ;;

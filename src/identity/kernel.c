@@ -26,8 +26,7 @@ static long kernel_result(long result)
  * interrupts its end would find in the register of the sixth argument: that is 0 here.
  *
  * The instruction stands where it is used, and not behind syscall(2), which would turn the kernel's
- * answer into errno: a fresh check makes seven of these calls between others of the program, and
- * most of what it adds to them is code that is not in the processor's first cache any more.
+ * answer into errno: a fresh check makes seven of these calls, and so less work around each.
  */
 static inline __attribute__((always_inline)) long read_only(long number, unsigned long a,
                                                             unsigned long b, unsigned long c,
