@@ -69,6 +69,8 @@ TOOL_PACKAGES := jansson zlib $(if $(ZSTD),libzstd)
 # Without the header of libpq the command has no `audit load`; the library itself is loaded when it is
 # needed, and no program is linked with it. POSTGRESQL= leaves it out.
 POSTGRESQL    ?= $(shell $(PKG_CONFIG) --exists libpq && echo yes)
+# The same for libedit, with which `miguard run --shell` edits lines; LIBEDIT= leaves it out.
+LIBEDIT       ?= $(shell $(PKG_CONFIG) --exists libedit && echo yes)
 TEST_PACKAGES := check jansson
 CFLAGS  ?= -g
 # Two builds in two folders are bit-identical (tests/live/reproducible_test.sh).
@@ -161,6 +163,7 @@ say  = $(if $(V),@:,@echo "  $(1)	$(2)")
 $(OUT)/obj/src/tools/module/call_line.o: FILE_FLAGS := $(if $(LIBDW),-DHAVE_LIBDW)
 $(OUT)/obj/src/tools/review/unpack.o $(OUT)/obj/tests/unit/audit_unpack_test.o: FILE_FLAGS := $(if $(ZSTD),-DHAVE_ZSTD)
 $(OUT)/obj/src/tools/cli/postgresql.o: FILE_FLAGS := $(if $(POSTGRESQL),-DHAVE_POSTGRESQL $(shell $(PKG_CONFIG) --cflags libpq))
+$(OUT)/obj/src/tools/cli/shell_edit.o: FILE_FLAGS := $(if $(LIBEDIT),-DHAVE_LIBEDIT $(shell $(PKG_CONFIG) --cflags libedit))
 $(OUT)/obj/src/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
@@ -383,7 +386,7 @@ test-deps: export NEED_SCHEMA := 1
 .PHONY: test-deps
 test-deps: deps
 	@NEED_CXX=1 NEED_MANDOC=1 NEED_DAEMONS=1 NEED_JQ=1 NEED_ZSTD=1 NEED_CLANG=1 NEED_ANALYSIS=1 NEED_BINDINGS=1 \
-	    NEED_SHELLS=1 NEED_DEB=1 NEED_LIBDW=1 NEED_POSTGRESQL=1 NEED_MINISIGN=1 NEED_RECIPES=1 NEED_DUCKDB=1 NEED_FLEET=1 sh src/deps.sh || \
+	    NEED_SHELLS=1 NEED_DEB=1 NEED_LIBDW=1 NEED_LIBEDIT=1 NEED_POSTGRESQL=1 NEED_MINISIGN=1 NEED_RECIPES=1 NEED_DUCKDB=1 NEED_FLEET=1 sh src/deps.sh || \
 	    echo "  some programs that tests use cannot be installed; those tests are skipped"
 
 # As many tests as processors at a time (JOBS), those that compile and those that take long first: the
@@ -629,19 +632,19 @@ uninstall: ## remove what install put there
 
 .PHONY: deb rpm check-deb check-rpm
 deb: deps ## Debian packages, in build/deb
-	@NEED_DEB=1 NEED_LIBDW=1 NEED_ZSTD=1 sh src/deps.sh
+	@NEED_DEB=1 NEED_LIBDW=1 NEED_LIBEDIT=1 NEED_ZSTD=1 sh src/deps.sh
 	@sh src/package/deb.sh
 
 check-deb: deps ## builds them twice, runs lintian, installs and removes them in a new Debian (5 min)
-	@NEED_DEB=1 NEED_LIBDW=1 NEED_ZSTD=1 sh src/deps.sh
+	@NEED_DEB=1 NEED_LIBDW=1 NEED_LIBEDIT=1 NEED_ZSTD=1 sh src/deps.sh
 	@sh tests/package/deb_test.sh
 
 rpm: deps ## RPM packages, in build/rpm
-	@NEED_RPM=1 NEED_LIBDW=1 NEED_ZSTD=1 sh src/deps.sh
+	@NEED_RPM=1 NEED_LIBDW=1 NEED_LIBEDIT=1 NEED_ZSTD=1 sh src/deps.sh
 	@sh src/package/rpm.sh
 
 check-rpm: deps ## builds them twice, installs, verifies and removes them below a folder (5 min)
-	@NEED_RPM=1 NEED_LIBDW=1 NEED_ZSTD=1 sh src/deps.sh
+	@NEED_RPM=1 NEED_LIBDW=1 NEED_LIBEDIT=1 NEED_ZSTD=1 sh src/deps.sh
 	@sh tests/package/rpm_test.sh
 
 # ---- the rest ----------------------------------------------------------------------------------

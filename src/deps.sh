@@ -56,6 +56,8 @@ fi
 [ -z "${NEED_ZSTD:-}" ] || need zstd zstd command -v zstd
 # It says functions and lines of source where elfutils' library is.
 [ -z "${NEED_LIBDW:-}" ] || [ -n "$CROSS" ] || need libdw-dev elfutils-devel pkg-config --exists libdw
+# `miguard run --shell` edits lines where this header is.
+[ -z "${NEED_LIBEDIT:-}" ] || [ -n "$CROSS" ] || need libedit-dev libedit-devel pkg-config --exists libedit
 # `miguard audit load` is built where this header is, and tested with a database.
 [ -z "${NEED_POSTGRESQL:-}" ] || [ -n "$CROSS" ] || need libpq-dev libpq-devel pkg-config --exists libpq
 [ -z "${NEED_POSTGRESQL:-}" ] || need postgresql postgresql-server command -v psql

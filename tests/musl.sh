@@ -34,7 +34,7 @@ done
 
 # The compiler's warnings are those of the Makefile. linux/ and musl both have some structures. Any file
 # stands for the shim in the command, which would be linked.
-make --no-print-directory -k -j"$(nproc)" CC=musl-gcc ZSTD= LIBDW= in_command=LICENSE OUT=$out OPTIMISE=-O0 HARDEN= \
+make --no-print-directory -k -j"$(nproc)" CC=musl-gcc ZSTD= LIBDW= LIBEDIT= in_command=LICENSE OUT=$out OPTIMISE=-O0 HARDEN= \
     CFLAGS="-isystem $headers -fno-builtin" musl-objects >$out/log 2>&1
 for source in $(find src -name '*.c' ! -path 'src/probes/*' | sort); do
     if [ -e "$out/obj/${source%.c}.o" ]; then

@@ -21,7 +21,8 @@ jansson jansson MIT
 expat expat MIT
 zlib zlib Zlib
 libzstd zstd BSD-3-Clause
-libdw elfutils LGPL-3.0-or-later OR GPL-2.0-or-later'
+libdw elfutils LGPL-3.0-or-later OR GPL-2.0-or-later
+libedit libedit BSD-3-Clause'
 
 files=$(mktemp)
 trap 'rm -f "$files"' EXIT

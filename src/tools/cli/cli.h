@@ -88,6 +88,9 @@ void render_value(FILE *stream, MI_Type type, const MI_Value *value);
 /* (render_class.c) A class declaration in MOF. */
 void render_class_mof(FILE *stream, const MI_Class *item);
 
+/* What MOF calls one value of a type, which may be an array's: "uint32". Static. */
+const char *mof_type_name(MI_Type type);
+
 /* The same as an object: name, superclass, properties, methods. A new reference, or NULL. */
 json_t *render_class_json(const MI_Class *item);
 

@@ -15,7 +15,7 @@
 
 /* In the order of MI_Type, as MOF writes them (DSP0004). An embedded instance is a string to MOF.
  */
-static const char *type_name(MI_Type type)
+const char *mof_type_name(MI_Type type)
 {
     static const char *const names[] = {
         "boolean", "uint8",  "sint8",  "uint16", "sint16",   "uint32", "sint32", "uint64",
@@ -33,7 +33,7 @@ static void print_typed(FILE *stream, MI_Type type, const MI_Char *class_name, c
         print_safe(stream, class_name, false);
         fputc(' ', stream);
     }
-    fprintf(stream, "%s ", type_name(type));
+    fprintf(stream, "%s ", mof_type_name(type));
     print_safe(stream, name, false);
     fputs((type & MI_ARRAY) != 0 ? "[]" : "", stream);
 }
@@ -173,9 +173,9 @@ static json_t *json_property(const MI_Class *item, MI_Uint32 index)
         MI_RESULT_OK) {
         return json_null();
     }
-    return json_pack("{s:o, s:s, s:b, s:b, s:o}", "name", json_name(name), "type", type_name(type),
-                     "array", (type & MI_ARRAY) != 0, "key", (flags & MI_FLAG_KEY) != 0, "class",
-                     json_name(class_name));
+    return json_pack("{s:o, s:s, s:b, s:b, s:o}", "name", json_name(name), "type",
+                     mof_type_name(type), "array", (type & MI_ARRAY) != 0, "key",
+                     (flags & MI_FLAG_KEY) != 0, "class", json_name(class_name));
 }
 
 /* A new reference; NULL out of memory. */

@@ -3,7 +3,7 @@
  * One request through an open session, and its answer on the streams of the request.
  *
  * run_ask() makes the instance that the request is about (prepare()), starts the operation of the
- * verb (start()), and prints what comes (print_results(), print_classes() or print_indications()).
+ * verb (start()), and prints what comes (print_results() or print_indications()).
  * Only the inline functions of MI.h are used. What is printed of a provider is made safe for a
  * terminal.
  */
@@ -94,19 +94,6 @@ static int print_rows(const struct run_request *request, MI_Operation *operation
     return status;
 }
 
-static int print_results(const struct run_request *request, MI_Operation *operation,
-                         struct ending *ret_ending)
-{
-    struct run_table *table = request->table ? run_table_new(request->out) : NULL;
-
-    if (request->table && table == NULL) {
-        return complain(CLI_UNABLE, "out of memory");
-    }
-    int status = print_rows(request, operation, table, ret_ending);
-    run_table_free(table);
-    return status;
-}
-
 /* A line of a table would wait for the width of its columns, so that each indication is a table of
  * its own. Each is written out at once: who waits for it may read a pipe. */
 static int print_indication(const struct run_request *request, const MI_Instance *instance)
@@ -124,7 +111,7 @@ static int print_indication(const struct run_request *request, const MI_Instance
                : status;
 }
 
-/* As print_results(), for what comes until the subscription ends, or as many as were asked for. */
+/* As print_rows(), for what comes until the subscription ends, or as many as were asked for. */
 static int print_indications(const struct run_request *request, MI_Operation *operation,
                              struct ending *ret_ending)
 {
@@ -154,10 +141,19 @@ static int print_indications(const struct run_request *request, MI_Operation *op
 }
 
 /* list prints names, one a line, and its JSON is the same as that of classes. */
-static int print_class(const struct run_request *request, const MI_Class *item)
+static int print_class(const struct run_request *request, const MI_Class *item,
+                       struct run_table *table)
 {
     const MI_Char *name = NULL;
 
+    if (table != NULL) {
+        return run_table_add_class(table, item,
+                                   request->verb == RUN_CLASS  ? RUN_TABLE_ELEMENTS
+                                   : request->verb == RUN_LIST ? RUN_TABLE_NAMES
+                                                               : RUN_TABLE_COUNTS)
+                   ? CLI_YES
+                   : complain(CLI_UNABLE, "out of memory");
+    }
     if (request->json) {
         json_t *json = render_class_json(item);
         bool printed = json != NULL && print_json(request->out, json);
@@ -173,9 +169,9 @@ static int print_class(const struct run_request *request, const MI_Class *item)
     return CLI_YES;
 }
 
-/* As print_results(), for classes. */
-static int print_classes(const struct run_request *request, MI_Operation *operation,
-                         struct ending *ret_ending)
+/* As print_rows(), for classes. */
+static int print_class_rows(const struct run_request *request, MI_Operation *operation,
+                            struct run_table *table, struct ending *ret_ending)
 {
     MI_Boolean more = MI_TRUE;
     int status = CLI_YES;
@@ -189,9 +185,25 @@ static int print_classes(const struct run_request *request, MI_Operation *operat
             more = MI_FALSE;
         }
         if (item != NULL) {
-            status = print_class(request, item);
+            status = print_class(request, item, table);
         }
     }
+    run_table_end(table);
+    return status;
+}
+
+static int print_results(const struct run_request *request, MI_Operation *operation,
+                         struct ending *ret_ending)
+{
+    struct run_table *table = request->table ? run_table_new(request->out) : NULL;
+
+    if (request->table && table == NULL) {
+        return complain(CLI_UNABLE, "out of memory");
+    }
+    int status = run_gives_classes(request->verb)
+                     ? print_class_rows(request, operation, table, ret_ending)
+                     : print_rows(request, operation, table, ret_ending);
+    run_table_free(table);
     return status;
 }
 
@@ -316,9 +328,8 @@ static int prepare(struct question *question, const struct run_input *input)
 static int print_answer(const struct run_request *request, MI_Operation *operation,
                         struct ending *ret_ending)
 {
-    return request->verb == RUN_SUBSCRIBE     ? print_indications(request, operation, ret_ending)
-           : run_gives_classes(request->verb) ? print_classes(request, operation, ret_ending)
-                                              : print_results(request, operation, ret_ending);
+    return request->verb == RUN_SUBSCRIBE ? print_indications(request, operation, ret_ending)
+                                          : print_results(request, operation, ret_ending);
 }
 
 /* What the end of the operation means. A subscription that its user ended has succeeded, unless

@@ -4,17 +4,15 @@
  *
  * The server is not trusted more than a provider: what it sends passes print_safe(), frames have
  * the limits of serve_wire.h, and only a server of root or of this user gets a request, since
- * another one may have made a socket of that name. SIGINT ends a subscription in order: the client
+ * another one may have made a socket of that name. SIGINT ends a request in order: the client
  * stops sending, and the server answers with the end.
  */
 #include "tools/cli/run_connect.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -343,28 +341,10 @@ static int send_request(int fd, const struct run_request *request)
     return status;
 }
 
-/* The signals of a subscription, as for one that the command makes itself. */
-static int subscription_signals(void)
+int run_connection_ask(struct run_connection *connection, const struct run_request *request,
+                       int end)
 {
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC);
-}
-
-int run_connection_ask(struct run_connection *connection, const struct run_request *request)
-{
-    int end = request->verb == RUN_SUBSCRIBE ? subscription_signals() : -1;
     int status = send_request(connection->fd, request);
 
-    if (status == CLI_YES) {
-        status = print_answer(connection, request, end);
-    }
-    if (end >= 0) {
-        close(end);
-    }
-    return status;
+    return status == CLI_YES ? print_answer(connection, request, end) : status;
 }

@@ -12,8 +12,10 @@ struct run_connection;
  * status after a message. */
 int run_connect(const char *path, struct run_connection **ret_connection);
 
-/* Sends the request, and prints what comes to its streams. The exit status is the server's. */
-int run_connection_ask(struct run_connection *connection, const struct run_request *request);
+/* Sends the request, and prints what comes to its streams. When the descriptor end becomes readable
+ * the server is asked to end it; -1: never. The exit status is the server's. */
+int run_connection_ask(struct run_connection *connection, const struct run_request *request,
+                       int end);
 
 /* NULL is allowed. */
 void run_connection_close(struct run_connection *connection);

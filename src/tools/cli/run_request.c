@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const verbs[] = {
+const char *const run_verbs[] = {
     [RUN_GET] = "get",
     [RUN_ENUMERATE] = "enumerate",
     [RUN_CREATE] = "create",
@@ -134,17 +134,17 @@ static int read_verb(const struct command_line *line, const char *word, enum run
 {
     char allowed[256];
 
-    for (int i = 0; verbs[i] != NULL; i++) {
-        if (strcmp(word, verbs[i]) == 0) {
+    for (int i = 0; run_verbs[i] != NULL; i++) {
+        if (strcmp(word, run_verbs[i]) == 0) {
             *ret_verb = (enum run_verb)i;
             return CLI_YES;
         }
     }
-    const char *nearest = nearest_word(word, verbs);
+    const char *nearest = nearest_word(word, run_verbs);
     if (nearest != NULL) {
         return wrong_usage(line, "unknown operation '%s'; did you mean %s?", word, nearest);
     }
-    join_words(verbs, allowed, sizeof(allowed));
+    join_words(run_verbs, allowed, sizeof(allowed));
     return wrong_usage(line, "unknown operation '%s'; use %s", word, allowed);
 }
 
@@ -153,7 +153,7 @@ static int missing_verb(const struct command_line *line)
 {
     char allowed[256];
 
-    join_words(verbs, allowed, sizeof(allowed));
+    join_words(run_verbs, allowed, sizeof(allowed));
     return wrong_usage(line, "the operation is missing; use %s; see %s --help", allowed,
                        line->name);
 }
@@ -202,7 +202,8 @@ static int check_filters(const struct command_line *line, const struct run_reque
  * ignore it would answer another question. */
 static int check_meaning(const struct command_line *line, const struct run_request *request)
 {
-    if (request->hosting.modules.count == 0 && request->connect == NULL && !request->served) {
+    if (request->hosting.modules.count == 0 && request->connect == NULL && !request->served &&
+        !request->in_shell) {
         return wrong_usage(line, "--module is required, or --connect; see %s --help", line->name);
     }
     if (request->given != NULL && request->input == NULL) {
@@ -212,15 +213,11 @@ static int check_meaning(const struct command_line *line, const struct run_reque
         return wrong_usage(line, "--key is for invoke; use %s instead", request->keys.list[0].text);
     }
     if (!takes_pairs(request->verb) && request->values.count > 0) {
-        return wrong_usage(line, "%s takes no %s", verbs[request->verb],
+        return wrong_usage(line, "%s takes no %s", run_verbs[request->verb],
                            request->values.list[0].text);
     }
     if (!takes_pairs(request->verb) && request->input != NULL) {
-        return wrong_usage(line, "%s takes no --input", verbs[request->verb]);
-    }
-    if (run_gives_classes(request->verb) && request->table) {
-        return wrong_usage(line, "--table is for instances, and %s gives classes",
-                           verbs[request->verb]);
+        return wrong_usage(line, "%s takes no --input", run_verbs[request->verb]);
     }
     return check_filters(line, request);
 }
@@ -378,6 +375,8 @@ bool run_request_words(const struct run_request *request, struct text *ret_words
     return true;
 }
 
+static const struct option_row request_options[] = {RUN_REQUEST_OPTIONS};
+
 /* --help would print to the server's own stdout. */
 static bool asks_for_help(char **words, int count)
 {
@@ -389,17 +388,17 @@ static bool asks_for_help(char **words, int count)
     return false;
 }
 
+const struct command run_request_command = {
+    .operand = OPERANDS("OPERATION NAMESPACE [CLASS|QUERY] [METHOD] [KEY=VALUE]...",
+                        struct run_request, operands),
+    OPTIONS(request_options),
+};
+
 int run_request_serve(char **words, int count, struct run_request *request)
 {
-    static const struct option_row options[] = {RUN_REQUEST_OPTIONS};
-    static const struct command command = {
-        .operand = OPERANDS("OPERATION NAMESPACE [CLASS|QUERY] [METHOD] [KEY=VALUE]...",
-                            struct run_request, operands),
-        OPTIONS(options),
-    };
     const struct command_line line = {.name = "miguard run",
-                                      .command = &command,
-                                      .root = &command,
+                                      .command = &run_request_command,
+                                      .root = &run_request_command,
                                       .count = count,
                                       .list = words};
     int status = CLI_YES;
@@ -409,4 +408,96 @@ int run_request_serve(char **words, int count, struct run_request *request)
         return wrong_usage(&line, "a server does not print help");
     }
     return command_parse(&line, request, &status) ? run_request_read(&line, request) : status;
+}
+
+/* ---- in a shell -------------------------------------------------------------------------------
+ */
+
+int run_request_read_shell(const struct command_line *line, struct run_request *request)
+{
+    const struct word_list *operands = &request->operands;
+
+    if (request->hosting.modules.count == 0 && request->connect == NULL) {
+        return wrong_usage(line, "--module is required, or --connect; see %s --help", line->name);
+    }
+    if (operands->count > 1) {
+        return wrong_usage(line, "with --shell there is only a namespace; what is '%s'?",
+                           operands->items[1]);
+    }
+    request->name_space = operands->count == 1 ? operands->items[0] : NULL;
+    return read_flags(line, request);
+}
+
+/* Puts count words of from into list, behind its first at. False: out of memory. */
+static bool insert_words(struct word_list *list, size_t at, const char *const *from, size_t count)
+{
+    if (count == 0) {
+        return true;
+    }
+    const char **items = realloc(list->items, (list->count + count) * sizeof(*items));
+    if (items == NULL) {
+        return false;
+    }
+    memmove(items + at + count, items + at, (list->count - at) * sizeof(*items));
+    memcpy(items + at, from, count * sizeof(*items));
+    list->items = items;
+    list->count += count;
+    return true;
+}
+
+/* The options of the command count for each line, where the line does not have another value. */
+static void take_defaults(const struct run_request *defaults, struct run_request *request)
+{
+    request->in_shell = true;
+    request->connect = defaults->connect;
+    request->client = defaults->client;
+    request->timeout = defaults->timeout;
+    request->out = defaults->out;
+    request->err = defaults->err;
+}
+
+static int add_defaults(const struct run_request *defaults, const char *name_space,
+                        struct run_request *request)
+{
+    const struct word_list *given = &defaults->flags_given, *custom = &defaults->options_given;
+
+    if (!request->json && !request->table) {
+        request->json = defaults->json;
+        request->table = defaults->table;
+    }
+    bool good = insert_words(&request->flags_given, 0, given->items, given->count) &&
+                insert_words(&request->options_given, 0, custom->items, custom->count) &&
+                insert_words(&request->operands, 1, &name_space, 1);
+    return good ? CLI_YES : complain(CLI_UNABLE, "out of memory");
+}
+
+/* The namespace is added as the command line has it. */
+int run_request_read_line(char **words, int count, const struct run_request *defaults,
+                          const char *name_space, struct run_request *request)
+{
+    const struct command_line line = {.name = "miguard run",
+                                      .command = &run_request_command,
+                                      .root = &run_request_command,
+                                      .count = count,
+                                      .list = words};
+    int status = CLI_YES;
+
+    take_defaults(defaults, request);
+    if (asks_for_help(words, count)) {
+        return wrong_usage(&line, "the word is help in a shell");
+    }
+    if (!command_parse(&line, request, &status)) {
+        return status;
+    }
+    if (request->operands.count == 0) {
+        return missing_verb(&line);
+    }
+    if (request->input != NULL && strcmp(request->input, "-") == 0) {
+        return wrong_usage(&line, "--input - would read the lines of the shell; name a file");
+    }
+    if (name_space == NULL) {
+        return wrong_usage(&line, "there is no namespace yet; choose one with: use NAMESPACE");
+    }
+    status = add_defaults(defaults, name_space, request);
+    return status == CLI_YES ? run_request_read(&line, request) : status;
 }

@@ -56,6 +56,8 @@ struct run_request {
     const char *given;
     size_t given_length;
     struct run_hosting hosting;
+    bool shell;    /* --shell: the requests come line by line */
+    bool in_shell; /* one of those */
     bool json, table, trace;
     uint64_t timeout; /* seconds; 0: none */
     uint64_t count;   /* of indications, after which a subscription ends; 0: none */
@@ -105,12 +107,31 @@ struct run_request {
         FLAG("--json", struct run_request, json,                                                   \
              "print one JSON object per instance and line; errors as JSON on stderr"),             \
         FLAG("--table", struct run_request, table,                                                 \
-             "print one line per instance, one column per property that has a value",              \
+             "print one line per instance, one column per property that has a value; per class, "  \
+             "or for "                                                                             \
+             "the operation class per property and method",                                        \
              .excludes = "--json")
 
 /* From operands and keys_given to what they mean. CLI_YES, or the exit status after a message.
  * Released with run_request_release() either way. */
 int run_request_read(const struct command_line *line, struct run_request *request);
+
+/* The same for --shell, which has at most a namespace. */
+int run_request_read_shell(const struct command_line *line, struct run_request *request);
+
+/*
+ * Reads one line of a shell, split into words, in the namespace name_space (NULL: none
+ * was chosen yet). What the line does not say is as in defaults. request is zero, and
+ * keeps both. As run_request_read().
+ */
+int run_request_read_line(char **words, int count, const struct run_request *defaults,
+                          const char *name_space, struct run_request *request);
+
+/* The operations, ended with NULL, by enum run_verb. */
+extern const char *const run_verbs[];
+
+/* The options of a request, as a command for command_option(). */
+extern const struct command run_request_command;
 
 /* Whether the answers of the operation are classes, and not instances. */
 bool run_gives_classes(enum run_verb verb);
@@ -127,16 +148,17 @@ int run_request_serve(char **words, int count, struct run_request *request);
 void run_request_release(struct run_request *request);
 
 /*
- * A dynamic instance of the class of shape, or of the parameters of its method, with what was read
- * (input may be NULL) and pairs as string elements; the host converts them to the declared types. A
- * key that is given more than once, or as KEY[]=VALUE, becomes an array. CLI_YES, and *ret_instance
- * is released with MI_Instance_Delete(), or the exit status after a message.
+ * A dynamic instance of the class of shape, or of the parameters of its method, with
+ * what was read (input may be NULL) and pairs as string elements; the host converts
+ * them to the declared types. A key that is given more than once, or as KEY[]=VALUE,
+ * becomes an array. CLI_YES, and *ret_instance is released with MI_Instance_Delete(),
+ * or the exit status after a message.
  */
 int run_instance_new(const struct run_shape *shape, const struct run_pairs *pairs,
                      const struct run_input *input, MI_Instance **ret_instance);
 
-/* The time-out and the custom options, where there are any; else *ret_options stays as it is. The
- * caller ends it with MI_OperationOptions_Delete() in either case. */
+/* The time-out and the custom options, where there are any; else *ret_options stays as
+ * it is. The caller ends it with MI_OperationOptions_Delete() in either case. */
 MI_Result run_options_new(MI_Session *session, const struct run_request *request,
                           MI_OperationOptions *ret_options);
 

@@ -295,35 +295,58 @@ static bool fits(const struct run_table *table, const struct content *content)
     return true;
 }
 
-bool run_table_add(struct run_table *table, const MI_Instance *instance)
+/* Takes over what content has, and releases it. */
+static bool add_content(struct run_table *table, struct content *content)
 {
-    struct content content;
-
-    if (!read_content(instance, &content)) {
-        return false;
-    }
-    if (!same_columns(table, &content)) {
+    if (!same_columns(table, content)) {
         if (!table->begun) {
             begin(table);
         }
-        if (!take_columns(table, &content)) {
-            release_content(&content);
+        if (!take_columns(table, content)) {
+            release_content(content);
             return false;
         }
     }
-    if (table->begun && fits(table, &content)) {
-        print_cells(table, content.cells);
-        release_content(&content);
+    if (table->begun && fits(table, content)) {
+        print_cells(table, content->cells);
+        release_content(content);
         return true;
     }
     table->begun = false;
-    table->rows[table->row_count++].cells = content.cells;
-    content.cells = NULL;
-    release_content(&content);
+    table->rows[table->row_count++].cells = content->cells;
+    content->cells = NULL;
+    release_content(content);
     if (table->row_count == KEPT) {
         begin(table);
     }
     return true;
+}
+
+bool run_table_add(struct run_table *table, const MI_Instance *instance)
+{
+    struct content content;
+
+    return read_content(instance, &content) && add_content(table, &content);
+}
+
+bool run_table_add_cells(struct run_table *table, const char *const *names,
+                         const char *const *cells, size_t count)
+{
+    struct content content = {.names = calloc(count + 1, sizeof(*content.names)),
+                              .cells = calloc(count + 1, sizeof(*content.cells)),
+                              .count = count};
+    bool good = content.names != NULL && content.cells != NULL;
+
+    for (size_t i = 0; i < count && good; i++) {
+        content.names[i] = safe_copy(names[i]);
+        content.cells[i] = cells[i] == NULL ? NULL : safe_copy(cells[i]);
+        good = content.names[i] != NULL && (cells[i] == NULL || content.cells[i] != NULL);
+    }
+    if (!good) {
+        release_content(&content);
+        return false;
+    }
+    return add_content(table, &content);
 }
 
 void run_table_end(struct run_table *table)
