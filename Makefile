@@ -394,7 +394,7 @@ test-deps: deps
 scripts := tests/package/quickstart_test.sh $(addprefix tests/live/,sign_test.sh bundle_test.sh bundle_recipes_test.sh build_test.sh bindings_test.sh older_libc_test.sh layers_test.sh \
     reproducible_test.sh switch_cxx_test.sh mi_names_test.sh words_test.sh man_test.sh policy_man_test.sh audit_man_test.sh \
     audit_init_test.sh completion_test.sh unwind_cxx_test.sh abi_test.sh copies_test.sh unload_test.sh \
-    installed_test.sh examples_build_test.sh daemon_man_test.sh sigma_test.sh audit_alert_test.sh policy_edit_test.sh bench_test.sh core_test.sh \
+    installed_test.sh examples_build_test.sh daemon_man_test.sh sigma_test.sh fleet_opensearch_test.sh audit_alert_test.sh policy_edit_test.sh bench_test.sh core_test.sh \
     module_info_test.sh call_line_test.sh)
 JOBS ?= $(shell nproc)
 scripts += tests/live/flat_memory_test.sh tests/live/package_test.sh tests/live/pages_test.sh

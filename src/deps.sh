@@ -71,6 +71,7 @@ fi
 [ -z "${NEED_FLEET:-}" ] || need iproute2 iproute test -e /sbin/ip
 [ -z "${NEED_FLEET:-}" ] || need openssl openssl command -v openssl
 [ -z "${NEED_FLEET:-}" ] || need systemd-journal-remote systemd-journal-remote test -e /lib/systemd/systemd-journal-upload
+[ -z "${NEED_FLEET:-}" ] || need rsyslog-elasticsearch rsyslog-elasticsearch sh -c 'ls /usr/lib*/rsyslog/omelasticsearch.so /usr/lib/*/rsyslog/omelasticsearch.so | grep -q .'
 [ -z "${NEED_FLEET:-}" ] || need audispd-plugins audispd-plugins test -e /sbin/audisp-remote
 # The recipe of policy/fleet is tested with it.
 [ -z "${NEED_POSTGRESQL:-}" ] || need rsyslog-relp rsyslog-relp sh -c 'ls /usr/lib*/rsyslog/imrelp.so /usr/lib/*/rsyslog/imrelp.so | grep -q .'
