@@ -231,7 +231,7 @@ static const struct {
     {"$M audit search --format", 2, "", "--format needs a value: text, json or csv"},
     {"$M audit search --decision x", 2, "", "known words: allow, deny or would-deny"},
     {"$M audit search --start x", 2, "", "2h (ago) and words: now, recent, "},
-    {"$M audit export", 2, "", "--format is required: ecs, ocsf, cef or rfc5424; see"},
+    {"$M audit export", 2, "", "--format is required: ecs, ocsf, cef, rfc5424 or parquet; see"},
     {"$M audit search --format xml a.jsonl", 2, "",
      "--format 'xml' is unknown; use text, json or csv"},
     {"$M audit search --format jsn a.jsonl", 2, "", "did you mean json?"},

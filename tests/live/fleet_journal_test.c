@@ -91,13 +91,15 @@ static void make_host(unsigned i)
     char name[2048], address[32];
     struct host *at = &host[i];
 
+    /* Audit= without a value: with "no" journald turns the kernel's audit off, for all of the
+     * machine (journald.conf(5)), and another test may be using it. */
     snprintf(name, sizeof(name), "web%u.example", i + 1);
     site_machine_start(&at->machine, name);
     site_link(&collector_machine, &at->machine, 0, i);
     site_need(site_shellf("cd %s && mkdir -p run/systemd/journal log/journal "
                           "lib/systemd/journal-upload run/systemd/journald.conf.d && touch "
                           "run/systemd/journal/flushed && printf '[Journal]\\nStorage=persistent\\n"
-                          "ForwardToSyslog=no\\nReadKMsg=no\\nAudit=no\\n' "
+                          "ForwardToSyslog=no\\nReadKMsg=no\\nAudit=\\n' "
                           ">run/systemd/journald.conf.d/miguard.conf",
                           name) == 0,
               site_out);

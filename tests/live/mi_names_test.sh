@@ -199,7 +199,7 @@ static int utilities(void)
     return 0;
 }
 
-/* The host has no serializer: it says so, and leaves nothing behind in what it should have filled. */
+/* Handles that nobody made are invalid, and nothing is left behind in what would have been filled. */
 static int serializers(void)
 {
     MI_Serializer s = {0, 0};
@@ -209,26 +209,24 @@ static int serializers(void)
     MI_Uint32 n = 7;
     MI_Class *c = NULL;
     MI_Instance *i = NULL;
-    MI_Instance *e = NULL;
-    const MI_Result no = MI_RESULT_NOT_SUPPORTED;
     const MI_Result invalid = MI_RESULT_INVALID_PARAMETER;
 
-    if (MI_Serializer_SerializeClass(&s, 0, NULL, buffer, 4, &n) != no || n != 0 ||
-        MI_Serializer_SerializeInstance(&s, 0, NULL, buffer, 4, &n) != no ||
-        MI_Serializer_Close(&s) != no || MI_Serializer_Close(NULL) != invalid) {
+    if (MI_Serializer_SerializeClass(&s, 0, NULL, buffer, 4, &n) != invalid || n != 0 ||
+        MI_Serializer_SerializeInstance(&s, 0, NULL, buffer, 4, &n) != invalid || n != 0 ||
+        MI_Serializer_Close(&s) != invalid || MI_Serializer_Close(NULL) != invalid) {
         return wrong("serializer");
     }
     if (MI_Deserializer_DeserializeClass(&d, 0, buffer, 4, NULL, NULL, NULL, NULL, NULL, &n, &c,
-                                         &e) != no ||
-        MI_Deserializer_DeserializeInstance(&d, 0, buffer, 4, NULL, 0, NULL, NULL, &n, &i, &e) !=
-            no ||
-        MI_Deserializer_Class_GetClassName(&d, buffer, 4, name, &n, &e) != no ||
-        MI_Deserializer_Class_GetParentClassName(&d, buffer, 4, name, &n, &e) != no ||
-        MI_Deserializer_Instance_GetClassName(&d, buffer, 4, name, &n, &e) != no ||
-        MI_Deserializer_Close(&d) != no || MI_Deserializer_Close(NULL) != invalid) {
+                                         NULL) != invalid ||
+        MI_Deserializer_DeserializeInstance(&d, 0, buffer, 4, NULL, 0, NULL, NULL, &n, &i, NULL) !=
+            invalid ||
+        MI_Deserializer_Class_GetClassName(&d, buffer, 4, name, &n, NULL) != invalid ||
+        MI_Deserializer_Class_GetParentClassName(&d, buffer, 4, name, &n, NULL) != invalid ||
+        MI_Deserializer_Instance_GetClassName(&d, buffer, 4, name, &n, NULL) != invalid ||
+        MI_Deserializer_Close(&d) != invalid || MI_Deserializer_Close(NULL) != invalid) {
         return wrong("deserializer");
     }
-    return c == NULL && i == NULL && e == NULL ? 0 : wrong("a pointer");
+    return c == NULL && i == NULL ? 0 : wrong("a pointer");
 }
 
 static int options(MI_Application *application)

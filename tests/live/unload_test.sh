@@ -220,7 +220,7 @@ int main(int argc, char **argv)
     return bad || status != 0;
 }
 PROGRAM
-libs=$(pkg-config --libs libcap-ng libseccomp yaml-0.1 libsodium)
+libs=$(pkg-config --libs libcap-ng libseccomp yaml-0.1 libsodium expat)
 build() {
     $CC -Iinclude -fPIC -shared -o "$tmp/guard.so" "$tmp/guard.c" "$OUT/libmiguard.a" $libs \
         -pthread -Wl,--exclude-libs,ALL &&

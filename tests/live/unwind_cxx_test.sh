@@ -258,7 +258,7 @@ int main(int, char **argv)
 }
 PROGRAM
 
-LINK="-lcap-ng -lseccomp -lyaml -lsodium"
+LINK="-lcap-ng -lseccomp -lyaml -lsodium -lexpat"
 if ! g++ -std=c++17 -Wall -Wextra -Werror -Iinclude -o "$tmp/program" "$tmp/program.cc" \
     "$OUT/libmiguard-host.a" "$OUT/libmiguard.a" $LINK -pthread -ldl; then
     echo "0 passed, 1 failed"

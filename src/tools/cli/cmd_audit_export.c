@@ -32,7 +32,7 @@ struct request {
     bool mapping, terminal;
     enum export_format format;
     uint64_t enterprise;
-    const char *output, *library; /* of Parquet */
+    const char *output, *duckdb; /* of Parquet */
     struct parquet *parquet;
     /* Records written, for the exit status. */
     uint64_t records;
@@ -54,7 +54,7 @@ static const struct option_row options[] = {
         .preset = ENTERPRISE_EXAMPLE),
     TEXT("--output", "FILE", struct request, output,
          "the Parquet file; it is replaced at once, and readable by its owner alone"),
-    TEXT("--duckdb", "LIBRARY", struct request, library,
+    TEXT("--duckdb", "LIBRARY", struct request, duckdb,
          "the path of libduckdb.so, version 1, which writes Parquet; without this the environment "
          "variable MIGUARD_DUCKDB"),
     FLAG("--mapping", struct request, mapping,
@@ -116,7 +116,7 @@ static int export_columns(struct request *request)
 {
     const struct review_way way = {.write = pack, .function = add_row, .to = request};
 
-    request->parquet = parquet_open(request->library, request->output);
+    request->parquet = parquet_open(request->duckdb, request->output);
     if (request->parquet == NULL) {
         return CLI_UNABLE;
     }
@@ -129,13 +129,13 @@ static int export_columns(struct request *request)
 
 static int check_columns(const struct command_line *line, struct request *request)
 {
-    if (request->library == NULL) {
-        request->library = getenv("MIGUARD_DUCKDB");
+    if (request->duckdb == NULL) {
+        request->duckdb = getenv("MIGUARD_DUCKDB");
     }
     if (request->output == NULL || request->output[0] == '\0') {
         return wrong_usage(line, "--format parquet needs --output FILE");
     }
-    if (request->library == NULL || request->library[0] == '\0') {
+    if (request->duckdb == NULL || request->duckdb[0] == '\0') {
         return wrong_usage(line, "--format parquet needs --duckdb LIBRARY, the path of "
                                  "libduckdb.so");
     }
@@ -186,7 +186,7 @@ static int run_export(const struct command_line *line)
     if (command_parse(line, &request, &status)) {
         status = request.mapping                              ? print_mapping()
                  : (unsigned)request.format == EXPORT_PARQUET ? check_columns(line, &request)
-                 : request.output != NULL || request.library != NULL
+                 : request.output != NULL || request.duckdb != NULL
                      ? wrong_usage(line, "--output and --duckdb are for --format parquet")
                      : export_records(&request);
     }

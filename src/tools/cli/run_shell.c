@@ -244,7 +244,7 @@ static int do_line(struct shell *shell, const char *line)
     }
     shell_words_release(&words);
     if (fflush(stdout) != 0) {
-        shell->ended = true; /* nobody reads the answers */
+        shell->ended = true; /* there is no reader for the answers */
         return complain(CLI_UNABLE, "the answer cannot be written");
     }
     return status;
@@ -286,7 +286,8 @@ static enum shell_read read_line(struct shell *shell, struct shell_edit *edit, c
     return read;
 }
 
-/* One line. A script is told which line was not done, since the message is that of its request. */
+/* One line. For a script the line that was not done has its number, since the message is that of
+ * its request. */
 static int next_line(struct shell *shell, struct shell_edit *edit, size_t number)
 {
     char *line = NULL;

@@ -3,7 +3,7 @@
  * Completion: which words may stand where in a request.
  *
  * The place is that of the word among those that are no options. Classes, properties and methods
- * are asked for as any request is, with the identity of the shell, so that completion shows nobody
+ * are asked for as any request is, with the identity of the shell, so that completion shows no one
  * more than a request would. Names come from providers: one that is not made of letters, digits
  * and _ is not offered, since it would have to be quoted.
  */
