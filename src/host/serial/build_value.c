@@ -219,7 +219,8 @@ static bool build_scalar(struct serial_in *in, const char *name, MI_Type type,
                              type_word(type), kind_word(from->kind));
     }
     if (type == MI_CHAR16) {
-        memcpy(to, &(MI_Char16){from->character}, sizeof(MI_Char16));
+        const MI_Char16 character = from->character;
+        memcpy(to, &character, sizeof(character));
         return true;
     }
     if (from->kind == MOF_INSTANCE) {

@@ -33,8 +33,7 @@ struct key {
 #define KEY(name)      ((struct key){KEY_TEXT(name), sizeof(KEY_TEXT(name)) - 1})
 
 /* Category, class and activity of OCSF, with the names that readers show. */
-struct class
-{
+struct ocsf_class {
     unsigned class_uid, activity;
     const char *activity_name; /* NULL: event.action, of which OCSF has no name */
     const char *json;          /* its first members, which are always the same */
@@ -55,16 +54,16 @@ static const char api_json[] = CLASS(6, "Application Activity", 6003, "API Activ
     "," STRING("vendor_name", "miguard") "," STRING("version", MIGUARD_VERSION)
 static const char product[] = STRING("version", "1.8.0") "," KEY_TEXT("product") "{" PRODUCT "}";
 
-static const struct class set_user = {1007, 5, "Set User ID", process_json};
-static const struct class other_process = {1007, 99, NULL, process_json};
+static const struct ocsf_class set_user = {1007, 5, "Set User ID", process_json};
+static const struct ocsf_class other_process = {1007, 99, NULL, process_json};
 
 /* What a call of MI does to its object. Own actions of daemons are not guessed from their names;
  * what is done with an operation that was started belongs to that call, which may have been any. */
-static struct class call_of(const struct record *record)
+static struct ocsf_class call_of(const struct record *record)
 {
     static const char *const names[] = {NULL, "Create", "Read", "Update", "Delete"};
     enum operation operation = OPERATION_COUNT;
-    struct class call = {6003, 99, NULL, api_json};
+    struct ocsf_class call = {6003, 99, NULL, api_json};
     char name[64];
 
     record_text(record, RECORD_OPERATION, name, sizeof(name));
@@ -97,7 +96,7 @@ static struct class call_of(const struct record *record)
 
 /* A change of identity, or a library that is loaded, is a Process Activity, whatever its outcome;
  * everything else is a call. */
-static struct class class_of(const struct record *record)
+static struct ocsf_class class_of(const struct record *record)
 {
     enum audit_action action;
 
@@ -203,17 +202,17 @@ static unsigned severity_id(const struct record *record)
 }
 
 /* type_uid is defined as class_uid * 100 + activity_id. */
-static void write_class(struct text *text, const struct record *record, struct class class)
+static void write_class(struct text *text, const struct record *record, struct ocsf_class kind)
 {
-    text_append(text, class.json);
+    text_append(text, kind.json);
     text->comma = true;
-    put_unsigned(text, KEY("activity_id"), class.activity);
-    if (class.activity_name != NULL) {
-        put_string(text, KEY("activity_name"), class.activity_name);
+    put_unsigned(text, KEY("activity_id"), kind.activity);
+    if (kind.activity_name != NULL) {
+        put_string(text, KEY("activity_name"), kind.activity_name);
     } else {
         string(text, KEY("activity_name"), record, RECORD_ACTION);
     }
-    put_unsigned(text, KEY("type_uid"), class.class_uid * 100 + class.activity);
+    put_unsigned(text, KEY("type_uid"), kind.class_uid * 100 + kind.activity);
     put_unsigned(text, KEY("severity_id"), severity_id(record));
 }
 
@@ -492,11 +491,11 @@ static void write_unmapped(struct text *text, const struct record *record, bool 
 /* No newline: export_record() adds it. */
 void export_ocsf(struct text *text, const struct record *record)
 {
-    const struct class class = class_of(record);
-    bool call = class.class_uid == 6003;
+    const struct ocsf_class kind = class_of(record);
+    bool call = kind.class_uid == 6003;
 
     text_json_open(text, NULL, '{');
-    write_class(text, record, class);
+    write_class(text, record, kind);
     write_time(text, record);
     write_status(text, record);
     write_metadata(text, record);
