@@ -32,40 +32,77 @@ static void need(bool good, const char *what)
 
 /* ---- asking DuckDB --------------------------------------------------------------------------- */
 
-/* The rows of one statement, a line each. */
+/* The functions of libduckdb that are called, and what they made. */
+static struct duckdb {
+    int (*open)(const char *, void **), (*connect)(void *, void **);
+    int (*query)(void *, const char *, void *);
+    const char *(*error)(void *);
+    void (*destroy)(void *), (*disconnect)(void **), (*close)(void **);
+    void *database, *connection;
+} duckdb;
+
+static void open_duckdb(const char *library)
+{
+    void *handle = dlopen(library, RTLD_NOW);
+    const struct {
+        const char *name;
+        void *to;
+    } functions[] = {
+        {"duckdb_open", &duckdb.open},
+        {"duckdb_connect", &duckdb.connect},
+        {"duckdb_query", &duckdb.query},
+        {"duckdb_result_error", &duckdb.error},
+        {"duckdb_destroy_result", &duckdb.destroy},
+        {"duckdb_disconnect", &duckdb.disconnect},
+        {"duckdb_close", &duckdb.close},
+    };
+
+    need(handle != NULL, library);
+    for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+        void *found = dlsym(handle, functions[i].name);
+        need(found != NULL, functions[i].name);
+        memcpy(functions[i].to, &found, sizeof(found));
+    }
+    need(duckdb.open(NULL, &duckdb.database) == 0 &&
+             duckdb.connect(duckdb.database, &duckdb.connection) == 0,
+         "duckdb");
+}
+
+static int run_statement(const char *sql)
+{
+    void *result[16] = {NULL};
+    bool good = duckdb.query(duckdb.connection, sql, result) == 0;
+
+    if (!good) {
+        fprintf(stderr, "%s\n", duckdb.error(result));
+    }
+    duckdb.destroy(result);
+    return good ? 0 : 1;
+}
+
+/* The rows of one statement, a line each; before it there may be a schema, and "--" between them.
+ */
 static int ask(const char *library, const char *sql)
 {
     char whole[8192];
-    void *database = NULL, *connection = NULL, *handle = dlopen(library, RTLD_NOW);
-    need(handle != NULL, library);
-    int (*open)(const char *, void **) =
-        (int (*)(const char *, void **))dlsym(handle, "duckdb_open");
-    int (*connect)(void *, void **) = (int (*)(void *, void **))dlsym(handle, "duckdb_connect");
-    int (*query)(void *, const char *, void *) =
-        (int (*)(void *, const char *, void *))dlsym(handle, "duckdb_query");
-    const char *(*error)(void *) = (const char *(*)(void *))dlsym(handle, "duckdb_result_error");
-    void *result[16] = {NULL};
+    int status = 0;
 
-    need(open(NULL, &database) == 0 && connect(database, &connection) == 0, "duckdb");
-    if (strncmp(sql, "CREATE", 6) == 0) { /* a schema, and a question to it */
+    open_duckdb(library);
+    if (strncmp(sql, "CREATE", 6) == 0) {
         const char *end = strstr(sql, "\n--\n");
         need(end != NULL, sql);
         snprintf(whole, sizeof(whole), "%.*s", (int)(end - sql), sql);
-        if (query(connection, whole, result) != 0) {
-            fprintf(stderr, "%s\n", error(result));
-            return 1;
-        }
+        status = run_statement(whole);
         sql = end + 4;
     }
     snprintf(whole, sizeof(whole),
              "COPY (%s) TO '/dev/stdout' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER "
              "'|')",
              sql);
-    if (query(connection, whole, result) != 0) {
-        fprintf(stderr, "%s\n", error(result));
-        return 1;
-    }
-    return 0;
+    status = status != 0 ? status : run_statement(whole);
+    duckdb.disconnect(&duckdb.connection);
+    duckdb.close(&duckdb.database);
+    return status;
 }
 
 /* ---- the steps ------------------------------------------------------------------------------- */

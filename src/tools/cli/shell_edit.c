@@ -36,6 +36,7 @@ enum { LINE_BYTES = 1 << 16, KEPT_LINES = 1000, CHUNK = 4096 };
     X(el_end)                                                                                      \
     X(el_gets)                                                                                     \
     X(el_set)                                                                                      \
+    X(el_wset)                                                                                     \
     X(el_line)                                                                                     \
     X(el_insertstr)                                                                                \
     X(el_deletestr)                                                                                \
@@ -284,8 +285,9 @@ static void configure_editor(struct editor *editor)
     editor->el_set(editor->line, EL_HIST, editor->history, editor->kept);
     editor->el_set(editor->line, EL_EDITOR, "emacs");
     editor->el_set(editor->line, EL_PROMPT, give_prompt);
-    editor->el_set(editor->line, EL_ADDFN, "drop-line", "drop this line", drop_line);
-    editor->el_set(editor->line, EL_ADDFN, "complete-word", "complete this word", complete_word);
+    /* Wide: el_set() would make copies of these that it never frees. */
+    editor->el_wset(editor->line, EL_ADDFN, L"drop-line", L"drop this line", drop_line);
+    editor->el_wset(editor->line, EL_ADDFN, L"complete-word", L"complete this word", complete_word);
     editor->el_set(editor->line, EL_BIND, "^C", "drop-line", NULL);
     editor->el_set(editor->line, EL_BIND, "^I", "complete-word", NULL);
     editor->el_set(editor->line, EL_BIND, "^R", "em-inc-search-prev", NULL);
