@@ -102,21 +102,19 @@ static bool read_qualifiers(struct mof_reader *reader, const struct mof_qualifie
 /* ---- features ---------------------------------------------------------------------------------
  */
 
+const char *const mof_type_words[MOF_TYPE_STRING + 1] = {
+    [MOF_TYPE_BOOLEAN] = "boolean",   [MOF_TYPE_UINT8] = "uint8",   [MOF_TYPE_SINT8] = "sint8",
+    [MOF_TYPE_UINT16] = "uint16",     [MOF_TYPE_SINT16] = "sint16", [MOF_TYPE_UINT32] = "uint32",
+    [MOF_TYPE_SINT32] = "sint32",     [MOF_TYPE_UINT64] = "uint64", [MOF_TYPE_SINT64] = "sint64",
+    [MOF_TYPE_REAL32] = "real32",     [MOF_TYPE_REAL64] = "real64", [MOF_TYPE_CHAR16] = "char16",
+    [MOF_TYPE_DATETIME] = "datetime", [MOF_TYPE_STRING] = "string",
+};
+
 /* The word of a type; 0 for another, which is the class of a reference. */
 static enum mof_type type_of_word(const struct mof_reader *reader)
 {
-    static const char *const words[] = {
-        [MOF_TYPE_BOOLEAN] = "boolean",   [MOF_TYPE_UINT8] = "uint8",
-        [MOF_TYPE_SINT8] = "sint8",       [MOF_TYPE_UINT16] = "uint16",
-        [MOF_TYPE_SINT16] = "sint16",     [MOF_TYPE_UINT32] = "uint32",
-        [MOF_TYPE_SINT32] = "sint32",     [MOF_TYPE_UINT64] = "uint64",
-        [MOF_TYPE_SINT64] = "sint64",     [MOF_TYPE_REAL32] = "real32",
-        [MOF_TYPE_REAL64] = "real64",     [MOF_TYPE_CHAR16] = "char16",
-        [MOF_TYPE_DATETIME] = "datetime", [MOF_TYPE_STRING] = "string",
-    };
-
     for (unsigned type = MOF_TYPE_BOOLEAN; type <= MOF_TYPE_STRING; type++) {
-        if (mof_is_word(reader, words[type])) {
+        if (mof_is_word(reader, mof_type_words[type])) {
             return (enum mof_type)type;
         }
     }

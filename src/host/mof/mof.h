@@ -71,6 +71,9 @@ enum mof_type {
     MOF_TYPE_INSTANCE,
 };
 
+/* The words of the types, from MOF_TYPE_BOOLEAN to MOF_TYPE_STRING; CIM-XML has the same. */
+extern const char *const mof_type_words[MOF_TYPE_STRING + 1];
+
 struct mof_property {
     const char *name;
     unsigned line, column;

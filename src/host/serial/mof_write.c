@@ -154,15 +154,11 @@ static void write_reference(struct serial_out *out, const MI_Instance *reference
 
 static void write_datetime(struct serial_out *out, const void *value)
 {
-    MI_Datetime datetime;
     char text[26];
 
-    memcpy(&datetime, value, sizeof(datetime));
-    if (!value_datetime_text(&datetime, text)) {
-        serial_fail(out, MI_RESULT_NOT_SUPPORTED);
-        return;
+    if (serial_datetime(out, value, text)) {
+        text_format(&out->text, "\"%s\"", text);
     }
-    text_format(&out->text, "\"%s\"", text);
 }
 
 static void write_number(struct serial_out *out, MI_Type type, const void *value)

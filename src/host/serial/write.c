@@ -18,6 +18,18 @@ void serial_fail(struct serial_out *out, MI_Result result)
     }
 }
 
+bool serial_datetime(struct serial_out *out, const void *value, char text[26])
+{
+    MI_Datetime datetime;
+
+    memcpy(&datetime, value, sizeof(datetime));
+    if (!value_datetime_text(&datetime, text)) {
+        serial_fail(out, MI_RESULT_NOT_SUPPORTED);
+        return false;
+    }
+    return true;
+}
+
 bool serial_goes_on(struct serial_out *out)
 {
     if (out->text.failed || out->text.length > SERIAL_MAX_BYTES) {

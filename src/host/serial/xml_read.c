@@ -101,18 +101,8 @@ static bool is_true(const char *value)
 static bool take_type(struct reader *reader, const struct xml_element *element, const char *word,
                       enum mof_type *ret_type)
 {
-    static const char *const words[] = {
-        [MOF_TYPE_BOOLEAN] = "boolean",   [MOF_TYPE_UINT8] = "uint8",
-        [MOF_TYPE_SINT8] = "sint8",       [MOF_TYPE_UINT16] = "uint16",
-        [MOF_TYPE_SINT16] = "sint16",     [MOF_TYPE_UINT32] = "uint32",
-        [MOF_TYPE_SINT32] = "sint32",     [MOF_TYPE_UINT64] = "uint64",
-        [MOF_TYPE_SINT64] = "sint64",     [MOF_TYPE_REAL32] = "real32",
-        [MOF_TYPE_REAL64] = "real64",     [MOF_TYPE_CHAR16] = "char16",
-        [MOF_TYPE_DATETIME] = "datetime", [MOF_TYPE_STRING] = "string",
-    };
-
     for (unsigned type = MOF_TYPE_BOOLEAN; type <= MOF_TYPE_STRING; type++) {
-        if (strcmp(words[type], word) == 0) {
+        if (strcmp(mof_type_words[type], word) == 0) {
             *ret_type = (enum mof_type)type;
             return true;
         }

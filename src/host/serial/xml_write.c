@@ -87,15 +87,11 @@ static void write_char16(struct serial_out *out, const void *value)
 
 static void write_datetime(struct serial_out *out, const void *value)
 {
-    MI_Datetime datetime;
     char text[26];
 
-    memcpy(&datetime, value, sizeof(datetime));
-    if (!value_datetime_text(&datetime, text)) {
-        serial_fail(out, MI_RESULT_NOT_SUPPORTED);
-        return;
+    if (serial_datetime(out, value, text)) {
+        text_append(&out->text, text);
     }
-    text_append(&out->text, text);
 }
 
 /* The text of the instance becomes that of a value. */
