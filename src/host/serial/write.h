@@ -22,8 +22,8 @@ struct serial_out {
 /* Sets the result unless a failure is there already. */
 void serial_fail(struct serial_out *out, MI_Result result);
 
-/* The 25 characters of a datetime (DSP0004), which value points to. False, after a failure: it is
- * none that the form can say. */
+/* The 25 characters of a datetime (DSP0004), which value points to. False, after a failure: there
+ * are no such characters for it. */
 bool serial_datetime(struct serial_out *out, const void *value, char text[26]);
 
 /* Whether writing may go on: no failure, and not beyond a limit, which is then the failure. */
