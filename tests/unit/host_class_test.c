@@ -266,6 +266,112 @@ START_TEST(class_over_a_foreign_declaration)
 }
 END_TEST
 
+/* ---- the declarations of a module that may be unmapped ----------------------------------------
+ */
+
+/* A class declaration in memory of its own, as a module has it, with the lists of the original. */
+static MI_ClassDecl *declare(const MI_ClassDecl *like, MI_ClassDecl *super)
+{
+    MI_ClassDecl *decl = malloc(sizeof(*decl));
+
+    *decl = *like;
+    decl->superClassDecl = super;
+    return decl;
+}
+
+/* What the module's memory holds after it was unmapped. */
+static void unmap(MI_ClassDecl *decl)
+{
+    memset(decl, 0xEE, sizeof(*decl));
+    free(decl);
+}
+
+static bool is_a(const MI_Instance *instance, const MI_ClassDecl *decl)
+{
+    MI_Boolean is = MI_FALSE;
+    ck_assert_int_eq(MI_Instance_IsA(instance, decl, &is), MI_RESULT_OK);
+    return is != MI_FALSE;
+}
+
+/* The superclass is not listed in the schema. What is made of the copies outlives the module. */
+START_TEST(declarations_of_a_module)
+{
+    MI_ClassDecl *base = declare(&test_base_decl, NULL);
+    MI_ClassDecl *thing = declare(&test_thing_decl, base);
+    const MI_ClassDecl *const list[] = {thing};
+    const MI_SchemaDecl schema = {.classDecls = list, .numClassDecls = 1};
+    struct decl_copy *copies = NULL;
+    MI_Instance *posted = NULL, *taken = NULL;
+    MI_Class *class = NULL, *parent = NULL;
+    const MI_Char *name = NULL;
+    MI_Value value = {.string = (char *)(uintptr_t) "i"};
+
+    ck_assert_int_eq(decl_copy_schema(&schema, &copies), MI_RESULT_OK);
+    const MI_SchemaDecl *copied = decl_copy_classes(copies);
+    ck_assert_uint_eq(copied->numClassDecls, 1);
+    ck_assert_ptr_eq(decl_copy_find(copies, thing), copied->classDecls[0]);
+    ck_assert_ptr_eq(decl_copy_find(copies, base), copied->classDecls[0]->superClassDecl);
+    ck_assert_ptr_eq(decl_copy_origin(copied->classDecls[0]), thing);
+    /* A wrapper's declaration has the same properties; another class or layout has not. */
+    MI_ClassDecl other = *thing;
+    ck_assert_ptr_eq(decl_copy_find(copies, &other), copied->classDecls[0]);
+    other.name = "Test_Other";
+    ck_assert_ptr_null(decl_copy_find(copies, &other));
+    other = *thing;
+    other.size += 8;
+    ck_assert_ptr_null(decl_copy_find(copies, &other));
+
+    ck_assert_int_eq(instance_new(thing, &posted), MI_RESULT_OK);
+    ck_assert_int_eq(MI_Instance_SetElement(posted, "Id", &value, MI_STRING, 0), MI_RESULT_OK);
+    ck_assert_int_eq(instance_take(posted, copies, &taken), MI_RESULT_OK);
+    ck_assert_int_eq(class_new(copied->classDecls[0], NULL, NULL, &class), MI_RESULT_OK);
+    instance_delete(posted);
+    unmap(thing);
+    unmap(base);
+    decl_copy_drop(copies);
+
+    ck_assert_int_eq(MI_Instance_GetElement(taken, "Id", &value, NULL, NULL, NULL), MI_RESULT_OK);
+    ck_assert_str_eq(value.string, "i");
+    ck_assert(is_a(taken, &test_thing_decl) && is_a(taken, &test_base_decl));
+    other = test_thing_decl;
+    other.numProperties--; /* a caster would read less; but it is another declaration */
+    ck_assert(!is_a(taken, &other));
+    instance_delete(taken);
+    ck_assert_int_eq(MI_Class_GetParentClass(class, &parent), MI_RESULT_OK);
+    MI_Class_Delete(class);
+    ck_assert_int_eq(MI_Class_GetClassName(parent, &name), MI_RESULT_OK);
+    ck_assert_str_eq(name, "Test_Base");
+    MI_Class_Delete(parent);
+}
+END_TEST
+
+/* A declaration that is not in the module's schema: the copy has one of its own, at any depth. */
+START_TEST(declarations_that_are_not_listed)
+{
+    MI_ClassDecl *base = declare(&test_base_decl, NULL);
+    MI_Instance *outer = NULL, *inner = NULL, *taken = NULL;
+    MI_Value value = {0};
+
+    ck_assert_int_eq(instance_new_dynamic("Outer", 0, &outer), MI_RESULT_OK);
+    ck_assert_int_eq(instance_new(base, &inner), MI_RESULT_OK);
+    value.string = (char *)(uintptr_t) "i";
+    ck_assert_int_eq(MI_Instance_SetElement(inner, "Id", &value, MI_STRING, 0), MI_RESULT_OK);
+    value.instance = inner;
+    ck_assert_int_eq(MI_Instance_AddElement(outer, "Inner", &value, MI_INSTANCE, 0), MI_RESULT_OK);
+    ck_assert_int_eq(instance_take(outer, NULL, &taken), MI_RESULT_OK);
+    instance_delete(inner);
+    instance_delete(outer);
+    unmap(base);
+    ck_assert_int_eq(MI_Instance_GetElement(taken, "Inner", &value, NULL, NULL, NULL),
+                     MI_RESULT_OK);
+    ck_assert_str_eq(instance_class_name(value.instance), "Test_Base");
+    ck_assert_int_eq(MI_Instance_GetElement(value.instance, "Id", &value, NULL, NULL, NULL),
+                     MI_RESULT_OK);
+    ck_assert_str_eq(value.string, "i");
+    instance_delete(taken);
+}
+END_TEST
+
 START_TEST(class_bad_input)
 {
     MI_Class *class = NULL;
@@ -388,6 +494,8 @@ int main(void)
     tcase_add_test(tcase, parents_and_clones);
     tcase_add_test(tcase, class_of_a_dynamic_instance);
     tcase_add_test(tcase, class_over_a_foreign_declaration);
+    tcase_add_test(tcase, declarations_of_a_module);
+    tcase_add_test(tcase, declarations_that_are_not_listed);
     tcase_add_test(tcase, class_bad_input);
     tcase_add_test(tcase, property_sets);
     tcase_add_test(tcase, filters);

@@ -160,8 +160,36 @@ static MI_Result instance_clone(const MI_Instance *self, MI_Instance **ret_insta
     return instance_copy(self, ret_instance);
 }
 
-/* By pointer along superClassDecl (MI_Instance_IsA). A method's declaration has no such member, but
- * another pointer in its place. */
+/* Whether the two have a value in the same place under the same name. */
+static bool same_element(const MI_ClassDecl *a, const MI_ClassDecl *b, MI_Uint32 index)
+{
+    struct decl_element first, second;
+
+    return decl_element_at(a, index, &first) && decl_element_at(b, index, &second) &&
+           first.type == second.type && first.offset == second.offset &&
+           decl_name_equal(first.name, second.name);
+}
+
+/* Whether decl can be what `copied` is a copy of: the same class with the same layout, so that who
+ * casts the instance after IsA() reads what is there. The original may be unmapped, so addresses
+ * say nothing. */
+static bool is_copy_of(const MI_ClassDecl *copied, const MI_ClassDecl *decl)
+{
+    MI_Uint32 count = decl_element_count(copied);
+    MI_Uint32 i = 0;
+
+    if (!decl_is_copy(copied) || decl_is_method(decl) || copied->size != decl->size ||
+        count != decl_element_count(decl) || !decl_name_equal(copied->name, decl->name)) {
+        return false;
+    }
+    while (i < count && same_element(copied, decl, i)) {
+        i++;
+    }
+    return i == count;
+}
+
+/* By pointer along superClassDecl (MI_Instance_IsA), or a copy of that declaration. A method's
+ * declaration has no such member, but another pointer in its place. */
 static MI_Result instance_is_a(const MI_Instance *self, const MI_ClassDecl *decl,
                                MI_Boolean *ret_flag)
 {
@@ -174,7 +202,7 @@ static MI_Result instance_is_a(const MI_Instance *self, const MI_ClassDecl *decl
     }
     const MI_ClassDecl *at = self->classDecl;
     for (unsigned depth = 0; at != NULL && depth < DECL_MAX_DEPTH; depth++) {
-        if (at == decl) {
+        if (at == decl || is_copy_of(at, decl)) {
             *ret_flag = MI_TRUE;
             break;
         }

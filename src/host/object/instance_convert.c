@@ -232,7 +232,7 @@ MI_Result instance_convert_to(const MI_Instance *from, const MI_ClassDecl *decl,
                               const struct instance_convert *how, MI_Instance **ret_instance)
 {
     const struct instance_convert plain = {0};
-    struct nest nest = {0};
+    struct nest nest = {.independent = true}; /* of the module that the instance is from */
 
     if (from == NULL || ret_instance == NULL) {
         return MI_RESULT_INVALID_PARAMETER;

@@ -25,13 +25,17 @@ enum {
     OPTIONS_MAX_ELEMENTS = 1024  /* options, or credentials, of one options object */
 };
 
-/* The state of one walk through nested instances. A walk begins with {0} and passes the struct on
- * to each nested call, so that all its levels share the limits above. */
+/* The state of one walk through nested instances. A walk begins with {0}, but for the last two
+ * members, and passes the struct on to each nested call, so that all its levels share the limits
+ * above. */
 struct nest {
     /* Levels entered and not left. */
     unsigned depth;
     /* Instances visited since the walk began. */
     unsigned instances;
+    /* A copy must not need a module: its declarations are those of copies, or its own. */
+    bool independent;
+    const struct decl_copy *copies; /* that is looked in; NULL: none */
 };
 
 /* Goes one level deeper. False at the limit, and then nothing was entered; else nest_leave() must
@@ -129,7 +133,7 @@ void parameter_set_fill(MI_ParameterSet *set, const MI_MethodDecl *method);
  * it. One reference is the caller's. INVALID_PARAMETER for a declaration with a fault,
  * SERVER_LIMITS_EXCEEDED without memory. */
 MI_Result decl_copy_new(const MI_ClassDecl *decl, const MI_ClassDecl **ret_copy);
-bool decl_is_copy(const MI_ClassDecl *decl);      /* made by decl_copy_new() */
+bool decl_is_copy(const MI_ClassDecl *decl);      /* made there or by decl_copy_schema() */
 void decl_copy_hold(const MI_ClassDecl *decl);    /* does nothing for other declarations */
 void decl_copy_release(const MI_ClassDecl *decl); /* likewise */
 

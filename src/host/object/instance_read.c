@@ -157,15 +157,16 @@ static MI_Result copy_field(const struct field *from, struct field *to, struct n
     return MI_RESULT_OK;
 }
 
-/* A copy with the same declaration, field by field. Fields that cannot be read stay as construction
- * left them. The result of a failure is deleted here, with what was copied. */
-static MI_Result copy_static(const MI_Instance *from, MI_Instance **ret_instance, struct nest *nest)
+/* A copy with a declaration of the same layout, field by field. Fields that cannot be read stay as
+ * construction left them. The result of a failure is deleted here, with what was copied. */
+static MI_Result copy_static(const MI_Instance *from, const MI_ClassDecl *decl,
+                             MI_Instance **ret_instance, struct nest *nest)
 {
     MI_Instance *copy = NULL;
     struct field source;
     struct field target;
 
-    MI_Result result = instance_new(from->classDecl, &copy);
+    MI_Result result = instance_new(decl, &copy);
     if (result != MI_RESULT_OK) {
         return result;
     }
@@ -249,16 +250,33 @@ static MI_Result copy_dynamic(const MI_Instance *from, MI_Instance **ret_instanc
     return MI_RESULT_OK;
 }
 
-/* A copy may keep the declaration only if that outlives it: static ones do, and those of
- * decl_copy_new() are counted. Another host's counted declaration cannot be held. */
-static bool keeps_declaration(const MI_Instance *from)
+/* The declaration of a copy that is not to need a module. */
+static const MI_ClassDecl *independent_declaration(const MI_ClassDecl *decl,
+                                                   const struct nest *nest)
+{
+    if (decl_is_method(decl)) {
+        return NULL;
+    }
+    if (decl_is_copy(decl)) {
+        return decl;
+    }
+    return nest->copies == NULL ? NULL : decl_copy_find(nest->copies, decl);
+}
+
+/* A copy may keep the declaration only if that outlives it: static ones do where no module is
+ * involved, and those of decl_copy.c are counted. Another host's counted declaration cannot be
+ * held. NULL: the copy needs one of its own. */
+static const MI_ClassDecl *kept_declaration(const MI_Instance *from, const struct nest *nest)
 {
     const MI_ClassDecl *decl = from->classDecl;
 
     if (!instance_is_direct(from) || instance_is_dynamic(from)) {
-        return false;
+        return NULL;
     }
-    return decl_is_method(decl) || decl->owningClass == NULL || decl_is_copy(decl);
+    if (nest->independent) {
+        return independent_declaration(decl, nest);
+    }
+    return decl_is_method(decl) || decl->owningClass == NULL || decl_is_copy(decl) ? decl : NULL;
 }
 
 /* The names are copied outside the nesting, since they lead nowhere. */
@@ -273,8 +291,9 @@ MI_Result instance_copy_nested(const MI_Instance *from, MI_Instance **ret_instan
     if (!nest_enter(nest)) {
         return MI_RESULT_SERVER_LIMITS_EXCEEDED;
     }
+    const MI_ClassDecl *decl = kept_declaration(from, nest);
     MI_Result result =
-        keeps_declaration(from) ? copy_static(from, &copy, nest) : copy_dynamic(from, &copy, nest);
+        decl != NULL ? copy_static(from, decl, &copy, nest) : copy_dynamic(from, &copy, nest);
     nest_leave(nest);
     if (result != MI_RESULT_OK) {
         return result;
@@ -292,6 +311,17 @@ MI_Result instance_copy_nested(const MI_Instance *from, MI_Instance **ret_instan
 MI_Result instance_copy(const MI_Instance *from, MI_Instance **ret_instance)
 {
     struct nest nest = {0};
+
+    if (from == NULL || ret_instance == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    return instance_copy_nested(from, ret_instance, &nest);
+}
+
+MI_Result instance_take(const MI_Instance *from, const struct decl_copy *copies,
+                        MI_Instance **ret_instance)
+{
+    struct nest nest = {.independent = true, .copies = copies};
 
     if (from == NULL || ret_instance == NULL) {
         return MI_RESULT_INVALID_PARAMETER;

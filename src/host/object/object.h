@@ -31,6 +31,10 @@ size_t value_element_size(MI_Type type);
  */
 MI_Result value_copy(MI_Type type, const void *from, void *to);
 
+/* The same for a value of a module, as instance_take() copies instances. */
+struct decl_copy;
+MI_Result value_take(MI_Type type, const void *from, const struct decl_copy *copies, void *to);
+
 /* Releases what value_copy() or value_from_text() allocated and zeroes the value. NULL and unknown
  * types are ignored. Never for a borrowed value. */
 void value_release(MI_Type type, void *value);
@@ -121,6 +125,29 @@ const char *decl_fault(const MI_ClassDecl *decl);
  * MI_FLAG_METHOD, by which all readers distinguish the two kinds. */
 const char *decl_method_fault(const MI_MethodDecl *decl);
 
+/*
+ * (decl_copy.c) A counted copy of all declarations of a module, which holds no pointer into it: the
+ * module may be unmapped before it. Instances and classes of the copied declarations count.
+ */
+struct decl_copy;
+
+/* schema has no fault, or is NULL for an empty copy. The superclasses of its classes are copied,
+ * too. One reference is the caller's, for decl_copy_drop(). SERVER_LIMITS_EXCEEDED. */
+MI_Result decl_copy_schema(const MI_SchemaDecl *schema, struct decl_copy **ret_copy);
+
+/* The copied classes in the order of the schema, borrowed from the copy. */
+const MI_SchemaDecl *decl_copy_classes(const struct decl_copy *copy);
+
+/* The copy of a declaration of the module, or of one with the same properties, as wrappers make;
+ * NULL for any other. decl is read: the module is mapped. */
+const MI_ClassDecl *decl_copy_find(const struct decl_copy *copy, const MI_ClassDecl *decl);
+
+/* What a copied declaration is a copy of. It is valid as long as its module is mapped. */
+const MI_ClassDecl *decl_copy_origin(const MI_ClassDecl *copied);
+
+/* The end of the maker's reference; NULL is allowed. */
+void decl_copy_drop(struct decl_copy *copy);
+
 /* ---- instances (instance.c) ------------------------------------------------------------ */
 
 extern const MI_InstanceFT instance_ft;
@@ -156,6 +183,15 @@ MI_Result instance_new_dynamic(const char *class_name, MI_Uint32 flags, MI_Insta
  * instance without a declaration, SERVER_LIMITS_EXCEEDED for memory or nesting.
  */
 MI_Result instance_copy(const MI_Instance *from, MI_Instance **ret_instance);
+
+/*
+ * The same for an instance of a module, which may be unmapped before the copy ends. A declaration
+ * of the module is replaced by its copy in copies, which may be NULL; one that is not found there,
+ * and is not itself a copy, by one of the new instance's own, as dynamic instances have: it reads
+ * the same. This holds for nested instances, too.
+ */
+MI_Result instance_take(const MI_Instance *from, const struct decl_copy *copies,
+                        MI_Instance **ret_instance);
 
 /* MI_Instance_AddElement on a dynamic instance, for a value that was posted: an impossible
  * datetime is not refused, since the provider wrote it into its own struct. */

@@ -87,7 +87,7 @@ static MI_Result add(struct option_list *list, const char *name, MI_Type type, c
     if (option.name == NULL) {
         return MI_RESULT_SERVER_LIMITS_EXCEEDED;
     }
-    result = value_copy(type, value, &option.value);
+    result = value_take(type, value, NULL, &option.value); /* options may outlive a module */
     if (result != MI_RESULT_OK) {
         base_free(option.name);
         return result;
@@ -106,7 +106,7 @@ static MI_Result replace(struct option *option, MI_Type type, const void *value,
     if (option->type != type) {
         return MI_RESULT_TYPE_MISMATCH;
     }
-    MI_Result result = value_copy(type, value, &copy);
+    MI_Result result = value_take(type, value, NULL, &copy);
     if (result != MI_RESULT_OK) {
         return result;
     }

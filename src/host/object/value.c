@@ -176,6 +176,16 @@ MI_Result value_copy(MI_Type type, const void *from, void *to)
     return value_copy_nested(type, from, to, &nest);
 }
 
+MI_Result value_take(MI_Type type, const void *from, const struct decl_copy *copies, void *to)
+{
+    struct nest nest = {.independent = true, .copies = copies};
+
+    if (from == NULL || to == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    return value_copy_nested(type, from, to, &nest);
+}
+
 /* For strings and instances only: other scalars own nothing. NULL is allowed in both. */
 static void release_scalar(MI_Type type, const void *value)
 {

@@ -94,7 +94,8 @@ MI_Result context_post_cim_error(MI_Context *address, const MI_Instance *error)
         return MI_RESULT_INVALID_PARAMETER;
     }
     MI_Instance *details = NULL;
-    if (context->operation != NULL && instance_copy(error, &details) != MI_RESULT_OK) {
+    if (context->operation != NULL &&
+        instance_take(error, context->module->copies, &details) != MI_RESULT_OK) {
         details = NULL;
     }
     return finish_and_unpin(context, error_instance_result(error), error_message(error), details);

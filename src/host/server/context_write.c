@@ -153,7 +153,7 @@ MI_Result context_write_cim_error(MI_Context *address, const MI_Instance *error,
     } else if (context->operation == NULL) {
         *flag = MI_TRUE;
     } else if (wants_errors(context->operation, &ask, flag)) {
-        result = instance_copy(error, &copy);
+        result = instance_take(error, context->module->copies, &copy);
         if (result == MI_RESULT_OK) {
             result = write_error(context->operation, copy, ask, flag);
         }

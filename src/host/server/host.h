@@ -36,6 +36,7 @@
 #include "base/slots.h"
 #include "miguard/host.h"
 
+struct decl_copy;
 struct instance_convert;
 struct result;
 struct wql;
@@ -101,6 +102,7 @@ struct module {
     void *library; /* dlopen(3)'s, NULL for a module that is linked in */
     /* What MI_Main returned, checked; static storage of the library. */
     MI_Module *mi;
+    struct decl_copy *copies; /* of its declarations: what results are made with */
     /* What the module's Load stored, given to each provider's Load. */
     MI_Module_Self *self;
     char *name_space; /* NULL: every one */
@@ -942,9 +944,10 @@ void event_post(struct operation *operation, struct event *event);
 void event_free(struct event *event);
 
 /* (result.c) What the client gets for a posted instance: a copy, reduced to what was asked for,
- * with the namespace of the request. SERVER_LIMITS_EXCEEDED or the errors of instance_copy(). */
+ * with the namespace of the request. copies are those of the module whose instance it is; NULL for
+ * one that is independent of modules. SERVER_LIMITS_EXCEEDED or the errors of instance_copy(). */
 MI_Result result_new(const struct request *request, const MI_Instance *posted,
-                     struct result **ret_result);
+                     const struct decl_copy *copies, struct result **ret_result);
 
 /* NULL is ignored. */
 void result_free(struct result *result);

@@ -364,7 +364,7 @@ static MI_Result make_result(const struct request *request, const MI_Instance *i
     if (!plan_selects(request, indication)) {
         return MI_RESULT_OK;
     }
-    MI_Result result = result_new(request, indication, &item);
+    MI_Result result = result_new(request, indication, NULL, &item);
     if (result == MI_RESULT_OK && bookmark != NULL) {
         item->bookmark = base_copy_text(bookmark);
         if (item->bookmark == NULL) {
@@ -448,7 +448,7 @@ MI_Result indication_post(MI_Context *address, const MI_Instance *indication, MI
     if (!instance_fits(indication, MIGUARD_HOST_MAX_INSTANCE_BYTES, &size)) {
         return MI_RESULT_SERVER_LIMITS_EXCEEDED;
     }
-    MI_Result result = instance_copy(indication, &copy);
+    MI_Result result = instance_take(indication, context->module->copies, &copy);
     if (result != MI_RESULT_OK) {
         return result;
     }

@@ -228,7 +228,9 @@ static MI_Result post(MI_LifecycleIndicationContext *handle, const struct lifecy
     if (!fits(event->source) || !fits(event->previous) || !fits(event->parameters)) {
         return MI_RESULT_SERVER_LIMITS_EXCEEDED;
     }
-    MI_Result result = lifecycle_instance(event, &indication);
+    struct lifecycle_event now = *event;
+    now.copies = context->module->copies;
+    MI_Result result = lifecycle_instance(&now, &indication);
     if (result == MI_RESULT_OK) {
         indication_give(context->provider, event->type, indication, NULL);
         instance_delete(indication);

@@ -5,12 +5,15 @@
 
 #include <MI.h>
 
+struct decl_copy;
+
 /* What one indication says; each pointer may be NULL. Borrowed. */
 struct lifecycle_event {
     MI_Uint32 type; /* one of MI_LIFECYCLE_INDICATION_... */
     const MI_Instance *source, *previous, *parameters;
     const MI_Char *method, *return_value;
-    MI_Boolean before_call; /* of a method call */
+    const struct decl_copy *copies; /* of the module that reports it */
+    MI_Boolean before_call;         /* of a method call */
 };
 
 /* The class of this name, and the types whose indications are of it or derive from it; NULL for

@@ -113,7 +113,8 @@ static MI_Datetime present_time(void)
 }
 
 /* NULL leaves the property NULL. */
-static MI_Result set_instance(MI_Instance *self, const char *name, const MI_Instance *value)
+static MI_Result set_instance(MI_Instance *self, const char *name,
+                              const struct lifecycle_event *event, const MI_Instance *value)
 {
     MI_Instance *copy = NULL;
     MI_Value owned;
@@ -121,8 +122,8 @@ static MI_Result set_instance(MI_Instance *self, const char *name, const MI_Inst
     if (value == NULL) {
         return MI_RESULT_OK;
     }
-    /* By instance_copy(): the provider's may have no table. */
-    MI_Result result = instance_copy(value, &copy);
+    /* By instance_take(): it is the provider's, and may have no table. */
+    MI_Result result = instance_take(value, event->copies, &copy);
     if (result != MI_RESULT_OK) {
         return result;
     }
@@ -145,7 +146,7 @@ static MI_Result set_call(MI_Instance *self, const struct lifecycle_event *event
 
     MI_Result result = set_text(self, "MethodName", event->method);
     if (result == MI_RESULT_OK) {
-        result = set_instance(self, "MethodParameters", event->parameters);
+        result = set_instance(self, "MethodParameters", event, event->parameters);
     }
     if (result == MI_RESULT_OK) {
         result = set_text(self, "ReturnValue", event->return_value);
@@ -160,10 +161,10 @@ static MI_Result fill(MI_Instance *self, const struct lifecycle_event *event)
 
     MI_Result result = instance_set_element(self, "IndicationTime", &now, MI_DATETIME, 0);
     if (result == MI_RESULT_OK) {
-        result = set_instance(self, "SourceInstance", event->source);
+        result = set_instance(self, "SourceInstance", event, event->source);
     }
     if (result == MI_RESULT_OK && event->type == MI_LIFECYCLE_INDICATION_MODIFY) {
-        result = set_instance(self, "PreviousInstance", event->previous);
+        result = set_instance(self, "PreviousInstance", event, event->previous);
     }
     if (result == MI_RESULT_OK && event->type == MI_LIFECYCLE_INDICATION_METHODCALL) {
         result = set_call(self, event);

@@ -135,7 +135,7 @@ enum miguard_status module_take(struct module *module, MI_Module *mi, struct mig
     MI_Uint32 class_count = schema == NULL ? 0 : schema->numClassDecls;
 
     module->providers = base_alloc((size_t)class_count + 1, sizeof(*module->providers));
-    if (module->providers == NULL) {
+    if (module->providers == NULL || decl_copy_schema(schema, &module->copies) != MI_RESULT_OK) {
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "module", NULL);
     }
     for (MI_Uint32 i = 0; i < class_count; i++) {
@@ -227,6 +227,7 @@ void module_free(struct module *module)
     if (module->library != NULL && !atomic_load(&module->abandoned)) {
         dlclose(module->library);
     }
+    decl_copy_drop(module->copies);
     base_free(module->providers);
     base_free(module->name_space);
     base_free(module);

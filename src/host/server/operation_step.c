@@ -242,7 +242,7 @@ MI_Result operation_post(struct operation *operation, struct context *context,
         !plan_is_associated(operation->host, request, instance)) {
         return post_unwanted(operation, context);
     }
-    MI_Result made = result_new(request, instance, &item);
+    MI_Result made = result_new(request, instance, context->module->copies, &item);
     if (made == MI_RESULT_OK && request->kind == REQUEST_INVOKE) {
         made = stream_join(operation, item->instance);
     }

@@ -62,7 +62,7 @@ MI_Result plan_take_instance(const MI_Instance *from, const MI_ClassDecl *decl,
         *ret_instance = NULL;
         return MI_RESULT_SERVER_LIMITS_EXCEEDED;
     }
-    MI_Result result = decl == NULL ? instance_copy(from, ret_instance)
+    MI_Result result = decl == NULL ? instance_take(from, NULL, ret_instance)
                                     : instance_convert_to(from, decl, how, ret_instance);
     if (result != MI_RESULT_OK) {
         *ret_instance = NULL;

@@ -37,10 +37,28 @@ static bool is_streamed(const MI_ClassDecl *decl, MI_Uint32 index)
            decl->properties[index]->offset == UINT32_MAX;
 }
 
+/* Instances within it may be the module's, too. */
+static MI_Result append_output(MI_Instance *copy, const char *name, MI_Type type,
+                               const MI_Value *value, const struct decl_copy *copies)
+{
+    MI_Type scalar = (MI_Type)((unsigned)type & ~(unsigned)MI_ARRAY);
+    MI_Value taken;
+
+    if (scalar != MI_INSTANCE && scalar != MI_REFERENCE) {
+        return instance_append_element(copy, name, value, type, 0);
+    }
+    MI_Result result = value_take(type, value, copies, &taken);
+    if (result == MI_RESULT_OK) {
+        result = instance_append_element(copy, name, &taken, type, 0);
+        value_release(type, &taken);
+    }
+    return result;
+}
+
 /* Copies output parameters and the return value, without pure inputs, into a dynamic instance named
  * after the method: its client must not depend on the module's declaration. */
 static MI_Result copy_output(const char *method, const MI_Instance *posted,
-                             MI_Instance **ret_instance)
+                             const struct decl_copy *copies, MI_Instance **ret_instance)
 {
     MI_Uint32 count = instance_element_count(posted);
     MI_Instance *copy = NULL;
@@ -60,8 +78,8 @@ static MI_Result copy_output(const char *method, const MI_Instance *posted,
         }
         bool is_null = (flags & MI_FLAG_NULL) != 0;
         name = decl_name_equal(name, RETURN_INSIDE) ? RETURN_OUTSIDE : name;
-        result = instance_append_element(copy, name, is_null ? NULL : &value, type,
-                                         is_null ? MI_FLAG_NULL : 0);
+        result = is_null ? instance_append_element(copy, name, NULL, type, MI_FLAG_NULL)
+                         : append_output(copy, name, type, &value, copies);
     }
     if (result != MI_RESULT_OK) {
         instance_delete(copy);
@@ -74,13 +92,14 @@ static MI_Result copy_output(const char *method, const MI_Instance *posted,
 /* What the provider posted may lie in its own memory and end with its context, so it is always
  * copied. */
 static MI_Result copy_posted(const struct request *request, const MI_Instance *posted,
-                             MI_Instance **ret_instance)
+                             const struct decl_copy *copies, MI_Instance **ret_instance)
 {
     if (request->kind == REQUEST_INVOKE) {
-        return copy_output(request->method_name, posted, ret_instance);
+        return copy_output(request->method_name, posted, copies, ret_instance);
     }
     MI_Instance *copy = NULL;
-    MI_Result result = instance_copy(posted, &copy);
+    MI_Result result =
+        copies == NULL ? instance_copy(posted, &copy) : instance_take(posted, copies, &copy);
     if (result == MI_RESULT_OK && request->project) {
         result = instance_project(copy, request->set, true);
     }
@@ -95,7 +114,7 @@ static MI_Result copy_posted(const struct request *request, const MI_Instance *p
 /* The namespace is that of the request, whatever the provider wrote: the client could not use
  * another one for its next request. */
 MI_Result result_new(const struct request *request, const MI_Instance *posted,
-                     struct result **ret_result)
+                     const struct decl_copy *copies, struct result **ret_result)
 {
     size_t size = 0;
 
@@ -107,7 +126,7 @@ MI_Result result_new(const struct request *request, const MI_Instance *posted,
         return MI_RESULT_SERVER_LIMITS_EXCEEDED;
     }
     item->size = sizeof(*item) + size;
-    MI_Result result = copy_posted(request, posted, &item->instance);
+    MI_Result result = copy_posted(request, posted, copies, &item->instance);
     if (result == MI_RESULT_OK) {
         result = item->instance->ft->SetNameSpace(item->instance, request->name_space);
     }

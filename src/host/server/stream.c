@@ -111,11 +111,13 @@ static bool join(struct stream *stream, MI_Array *part)
 }
 
 /* A part that is lost makes the operation fail in the end, as a lost result does. */
-static MI_Result keep_part(struct operation *operation, const char *name, const MI_Value *value,
+static MI_Result keep_part(const struct context *context, const char *name, const MI_Value *value,
                            MI_Type type, bool last)
 {
+    struct operation *operation = context->operation;
+    const struct decl_copy *copies = context->module->copies;
     MI_Value part = {0};
-    MI_Result result = value == NULL ? MI_RESULT_OK : value_copy(type, value, &part);
+    MI_Result result = value == NULL ? MI_RESULT_OK : value_take(type, value, copies, &part);
 
     if (result != MI_RESULT_OK) {
         return result;
@@ -183,7 +185,7 @@ MI_Result stream_write(MI_Context *address, const MI_Char *name, const MI_Value 
         return result;
     }
     if (operation->callbacks.streamedParameterResult == NULL) {
-        return keep_part(operation, name, value, type, last);
+        return keep_part(context, name, value, type, last);
     }
     if (value != NULL) {
         deliver_part(operation, name, value, type);
