@@ -25,7 +25,7 @@
 
 #include "support/chain_log.h"
 #include "support/fleet_database.h"
-#include "support/fleet_site.h"
+#include "support/fleet_rsyslog.h"
 
 /* Of whom what goes wrong is told below. */
 enum { KILLED, REWRITTEN, ENDED, FULL, HOSTS_LEAST, HOSTS_MOST = 24, QUEUE_OF_FULL = 1500 };
@@ -38,7 +38,6 @@ struct host {
     bool came;
 };
 
-static char recipes[4096];
 static unsigned hosts = HOSTS_LEAST, rounds = 1, pairs;
 static unsigned long records = 3000;
 static double patience = 120; /* seconds */
@@ -60,38 +59,7 @@ static void read_sizes(void)
     site_need(hosts >= HOSTS_LEAST && hosts <= HOSTS_MOST && records >= 1000, "HOSTS and RECORDS");
 }
 
-static bool possible(void)
-{
-    return site_possible() &&
-           system("command -v rsyslogd >/dev/null && command -v openssl >/dev/null "
-                  "&& ls /usr/lib*/rsyslog/imrelp.so /usr/lib/*/rsyslog/imrelp.so "
-                  "2>/dev/null | grep -q .") == 0;
-}
-
 /* ---- machines -------------------------------------------------------------------------------- */
-
-/* A CA, and a certificate for each name; they are of today. */
-static const char certificates[] =
-    "mkdir tls && cd tls && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
-    "-keyout ca.key -out ca.pem -days 2 -subj /CN=ca 2>/dev/null && for name in "
-    "collector heads $(seq -f web%g $COUNT); do openssl req -newkey ec -pkeyopt "
-    "ec_paramgen_curve:P-256 -nodes -keyout $name.key -out $name.csr -subj /CN=$name.example "
-    "2>/dev/null && echo \"subjectAltName=DNS:$name.example\" >ext && openssl x509 -req -in "
-    "$name.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out $name.pem "
-    "2>/dev/null || exit 1; done";
-
-/* RECIPE for a machine, whose links have this number, its certificates NAME.*. */
-static void configure(const char *recipe, const struct site_machine *machine, const char *name,
-                      unsigned link)
-{
-    site_need(site_shellf("sed -e \"s|/etc/miguard/fleet/host|$PWD/tls/%s|g; "
-                          "s|/etc/miguard/fleet|$PWD/tls|g; s|/srv/miguard|/var/lib/miguard|; "
-                          "s|target=\\\"collector.example\\\"|target=\\\"10.77.%u.1\\\"|; "
-                          "s|target=\\\"heads.example\\\"|target=\\\"10.77.%u.1\\\"|\" "
-                          "'%s/%s.conf' >%s/%s.conf",
-                          name, link, link + 1, recipes, recipe, machine->name, recipe) == 0,
-              site_out);
-}
 
 /* One rsyslogd for both: what they have in common is said once. */
 static void join(const struct site_machine *machine)
@@ -114,8 +82,8 @@ static void make_host(unsigned i)
     snprintf(log, sizeof(log), "%s/log/miguard/audit.log", name);
     site_log(&at->machine, log);
     snprintf(name, sizeof(name), "web%u", i + 1);
-    configure("host-file", &at->machine, name, 2 * i);
-    configure("host-syslog", &at->machine, name, 2 * i);
+    rsyslog_configure("host-file", &at->machine, name, 2 * i);
+    rsyslog_configure("host-syslog", &at->machine, name, 2 * i);
     snprintf(at->folder, sizeof(at->folder), "%s", name);
     join(&at->machine);
 }
@@ -125,15 +93,15 @@ static void make_all(void)
     char text[16];
     unsigned long *counters = site_shared(HOSTS_MOST);
 
-    site_need(realpath("policy/fleet/rsyslog", recipes) != NULL, "recipes");
+    rsyslog_find();
     site_open("fleet-rs");
     snprintf(text, sizeof(text), "%u", hosts);
     setenv("COUNT", text, 1);
-    site_need(site_shell(certificates) == 0, site_out);
+    rsyslog_certificates("collector heads $(seq -f web%g $COUNT)");
     site_machine_start(&collector_machine, "collector.example");
     site_machine_start(&heads_machine, "heads.example");
-    configure("collector", &collector_machine, "collector", 0);
-    configure("heads", &heads_machine, "heads", 0);
+    rsyslog_configure("collector", &collector_machine, "collector", 0);
+    rsyslog_configure("heads", &heads_machine, "heads", 0);
     for (unsigned i = 0; i < hosts; i++) {
         host[i].acknowledged = &counters[i];
         make_host(i);
@@ -148,42 +116,19 @@ static void make_all(void)
 
 /* ---- processes ------------------------------------------------------------------------------- */
 
-static pid_t start_rsyslog(const struct site_machine *machine, const char *conf)
-{
-    char command[512], log[96];
-
-    snprintf(log, sizeof(log), "%s/%s.log", machine->name, conf);
-    snprintf(command, sizeof(command),
-             "rm -f %s/%s.pid; exec rsyslogd -n -C -f %s/%s/%s.conf -i %s/%s/%s.pid", machine->name,
-             conf, site_folder, machine->name, conf, site_folder, machine->name, conf);
-    return site_start(machine, log, command);
-}
-
 static void start_collector(void)
 {
-    collector = start_rsyslog(&collector_machine, "collector");
+    collector = rsyslog_start(&collector_machine, "collector");
 }
 
 static void start_heads(void)
 {
-    heads = start_rsyslog(&heads_machine, "heads");
-}
-
-/* What the drop-in of rsyslog.service does before each start. */
-static void forget_places(const struct host *at)
-{
-    site_need(site_shellf("eval \"$(sed -n \"s/^ExecStartPre=sh -c '\\(.*\\)'/\\1/p\" "
-                          "'%s/rsyslog.service.d/miguard.conf' | sed "
-                          "'s|/var/lib/rsyslog|%s/lib/rsyslog|')\"; ! ls %s/lib/rsyslog | grep "
-                          "imfile-state",
-                          recipes, at->machine.name, at->machine.name) == 0,
-              site_out);
+    heads = rsyslog_start(&heads_machine, "heads");
 }
 
 static void start_sender(struct host *at)
 {
-    forget_places(at);
-    at->sender = start_rsyslog(&at->machine, "all");
+    at->sender = rsyslog_start_sender(&at->machine, "all");
 }
 
 /* rsyslogd reads from its socket: what is sent now is not refused. */
@@ -203,13 +148,7 @@ static void wait_for_socket(const struct host *at)
 
 static void start_writer(struct host *at, unsigned long count)
 {
-    struct sink_settings sinks[] = {
-        SINK_FILE_DEFAULT("/var/log/miguard/audit.log"),
-        {.kind = SINK_SYSLOG, .path = "/run/miguard/syslog", .facility = 13, .enterprise = 32473}};
-    const struct audit_settings settings = {sinks, 2, 0, NULL};
-
-    sinks[0].sync = AUDIT_SYNC_NONE;
-    at->writer = site_write(&at->machine, &settings, count, 10, at->acknowledged);
+    at->writer = rsyslog_write(&at->machine, true, count, 10, at->acknowledged);
     at->expected += count;
 }
 
@@ -235,8 +174,7 @@ static void write_all(unsigned long count)
 
 /* ---- the database ---------------------------------------------------------------------------- */
 
-#define STORE "collector.example/lib/miguard"
-#define LOAD  "$M audit load --to \"$U\" " STORE "/*/audit.log"
+#define LOAD "$M audit load --to \"$U\" " RSYSLOG_STORE "/*/audit.log"
 
 static void start_database(void)
 {
@@ -353,20 +291,16 @@ static void disturb(void)
 
 /* ---- what came ------------------------------------------------------------------------------- */
 
-/* Everything that a host has written, also what was rotated; for sh(1). */
-#define WRITTEN                                                                                    \
-    "written() { for host; do cat $(ls $host/log/miguard/audit.log.[0-9]* 2>/dev/null) "           \
-    "$host/log/miguard/audit.log; done; }; "
-
 /* All lines of the host are in the store, and no others. Looks first whether there can be enough:
  * sorting is long. */
 static bool all_came(struct host *at)
 {
     at->came =
         at->came ||
-        site_shellf(WRITTEN "[ $(cat " STORE "/%s/audit.log | wc -l) -ge $(written %s | wc "
-                            "-l) ] && written %s | sort -S 200M >sent && sort -S 200M -u " STORE
-                            "/%s/audit.log >came && cmp sent came",
+        site_shellf(RSYSLOG_WRITTEN
+                    "[ $(cat " RSYSLOG_STORE "/%s/audit.log | wc -l) -ge $(written %s | wc "
+                    "-l) ] && written %s | sort -S 200M >sent && sort -S 200M -u " RSYSLOG_STORE
+                    "/%s/audit.log >came && cmp sent came",
                     at->folder, at->machine.name, at->machine.name, at->folder) == 0;
     return at->came;
 }
@@ -384,6 +318,7 @@ static bool wait_for_all(double most)
                             host[i].machine.name);
                 return false;
             }
+            rsyslog_end_silent(&host[i].machine, 12);
             site_nap(300 + (unsigned)(1000 * (site_seconds() - before)));
         }
     }
@@ -431,7 +366,7 @@ static bool write_until_heads_come(void)
  * that is killed may have written one of which it was not told. */
 static void check_acknowledged(const struct host *at, unsigned kills)
 {
-    site_shellf("sort -u " STORE "/%s/audit.log | grep -c '\"action\":\"session-use\"'",
+    site_shellf("sort -u " RSYSLOG_STORE "/%s/audit.log | grep -c '\"action\":\"session-use\"'",
                 at->folder);
     unsigned long stored = strtoul(site_out, NULL, 10);
     site_check("every acknowledged record is in the store, and one more for each kill at most",
@@ -448,7 +383,7 @@ static void judge(void)
         check_acknowledged(&host[i], i == REWRITTEN ? rounds : 0);
     }
     double from = site_seconds();
-    site_check("fleet verify", site_shell(VERIFY STORE " >verified") == 0);
+    site_check("fleet verify", site_shell(VERIFY RSYSLOG_STORE " >verified") == 0);
     double taken = site_seconds() - from;
     site_shell("tail -n 1 verified");
     printf("# fleet verify, %.1f s: %.400s", taken, site_out);
@@ -458,7 +393,7 @@ static void judge(void)
 }
 
 /* Each of a store of its own with this one host. */
-#define OF(store, name) "mkdir " store " && cp -r " STORE "/" name " " store " && "
+#define OF(store, name) "mkdir " store " && cp -r " RSYSLOG_STORE "/" name " " store " && "
 
 static void tamper(void)
 {
@@ -478,7 +413,7 @@ static void tamper(void)
                                           "b | grep '^web2.example: tampered: .*; edited 18'") ==
                    0);
     site_check("in another order",
-               site_shell("mkdir -p c/web3 && tac " STORE "/web3/audit.log "
+               site_shell("mkdir -p c/web3 && tac " RSYSLOG_STORE "/web3/audit.log "
                           ">c/web3/audit.log; " VERIFY
                           "c | grep '^web3.example: intact: .* out of order'") == 0);
     site_check("in the folder of another",
@@ -503,7 +438,7 @@ static void judge_database(void)
     site_check("into PostgreSQL", site_shell(LOAD) == 0);
     printf("# audit load, the rest: %.1f s: %.200s", site_seconds() - from, site_out);
     site_check("each record is there once",
-               site_shell(WRITTEN
+               site_shell(RSYSLOG_WRITTEN
                           ". ./start; [ \"$(count)\" = \"$(written web*.example | wc "
                           "-l)\" ] && [ \"$(ask -c 'SELECT count(DISTINCT (chain, sequence)) FROM "
                           "miguard.records')\" = \"$(count)\" ]") == 0);
@@ -549,8 +484,8 @@ static double transported(const struct host *at, pid_t writer, double *ret_lag)
     char command[512], copy[128];
     double from = site_seconds(), until = from + patience;
 
-    snprintf(command, sizeof(command), WRITTEN "written %.47s | wc -c", at->machine.name);
-    snprintf(copy, sizeof(copy), STORE "/%s/audit.log", at->folder);
+    snprintf(command, sizeof(command), RSYSLOG_WRITTEN "written %.47s | wc -c", at->machine.name);
+    snprintf(copy, sizeof(copy), RSYSLOG_STORE "/%s/audit.log", at->folder);
     waitpid(writer, NULL, 0);
     double written = site_seconds();
     off_t sent = bytes_of(command);
@@ -567,23 +502,20 @@ static double one_side(unsigned number, const char *lines, double *ret_lag)
 {
     char name[48], log[96];
     struct host at = {.acknowledged = site_shared(1)};
-    struct sink_settings sink = SINK_FILE_DEFAULT("/var/log/miguard/audit.log");
-    const struct audit_settings settings = {&sink, 1, 0, NULL};
 
     snprintf(at.folder, sizeof(at.folder), "side%u", number);
     snprintf(name, sizeof(name), "side%u.example", number);
     site_machine_start(&at.machine, name);
     site_link(&collector_machine, &at.machine, 0, 100 + 2 * number);
-    configure("host-file", &at.machine, "web1", 100 + 2 * number);
+    rsyslog_configure("host-file", &at.machine, "web1", 100 + 2 * number);
     snprintf(log, sizeof(log), "%s/log/miguard/audit.log", name);
     if (lines == NULL) {
         site_log(&at.machine, log);
     }
     chain_log_append(log, "", 0);
-    at.sender = start_rsyslog(&at.machine, "host-file");
+    at.sender = rsyslog_start(&at.machine, "host-file");
     site_nap(1000); /* it has started */
-    sink.sync = AUDIT_SYNC_NONE;
-    pid_t writer = lines == NULL ? site_write(&at.machine, &settings, records, 0, at.acknowledged)
+    pid_t writer = lines == NULL ? rsyslog_write(&at.machine, false, records, 0, at.acknowledged)
                                  : write_plain(&at, lines);
     double taken = transported(&at, writer, ret_lag);
     site_end(&at.sender, SIGKILL);
@@ -616,7 +548,7 @@ static void compare_with_plain(void)
     if (pairs == 0) {
         return;
     }
-    (void)site_shell("rm -r " STORE "/side* keys/side*");
+    (void)site_shell("rm -r " RSYSLOG_STORE "/side* keys/side*");
     qsort(ratios, pairs, sizeof(ratios[0]), compare_doubles);
     printf("# throughput against rsyslog alone, %lu records, %u pairs: %.2f (%.2f to %.2f); %.0f "
            "and %.0f records in a second; behind the last record %.2f s and %.2f s\n",
@@ -628,8 +560,8 @@ static void compare_with_plain(void)
 
 static void print_sizes(void)
 {
-    site_shell(WRITTEN
-               "written web*.example | wc -lc; cat " STORE "/*/audit.log | wc -l; cat "
+    site_shell(RSYSLOG_WRITTEN
+               "written web*.example | wc -lc; cat " RSYSLOG_STORE "/*/audit.log | wc -l; cat "
                "heads.example/lib/miguard-heads/* | wc -lc; du -sk pg/data | cut -f 1; grep -h "
                "'\"records-lost\"' web*/log/miguard/audit.log | wc -l");
     for (char *at = site_out; (at = strchr(at, '\n')) != NULL;) {
@@ -656,13 +588,12 @@ int main(void)
 {
     read_sizes();
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (!possible()) {
+    if (!rsyslog_possible()) {
         puts("skip: records by rsyslog: it needs root, ip, nsenter, rsyslogd with RELP, openssl");
         puts("0 passed, 0 failed, 1 skipped");
         return 0;
     }
     make_all();
-    setenv("R", recipes, 1);
     start_database();
     start_collector();
     start_heads();
