@@ -309,6 +309,37 @@ START_TEST(values_of_one_length)
 }
 END_TEST
 
+/* The same of what stands in an array, before and after it is known what else may stand there. */
+START_TEST(arrays_of_one_length)
+{
+    static const char *const arrays[] = {
+        "[10,\"ab\",7]",       "[20,\"cd\",8]",    "[99,\"zz\",0]",     "[01,\"zz\",0]",
+        "[00,\"zz\",0]",       "[-1,\"ab\",7]",    "[1.,\"ab\",7]",     "[10,\"ab\",a]",
+        "[10,\"ab\",-]",       "[10,\"a\"\",7]",   "[10,\"a\\\",7]",    "[10,\"\\n\",7]",
+        "[10,\"a\t\",7]",      "[1,0\"ab\",7]",    "[10,\"ab\"7,]",     "[10,\"\xc3\xa4\",7]",
+        "[10,\"\xff\xff\",7]", "[10,\"a\x7f\",7]", "[1,2,3,4,5]",       "[{\"a\":123}]",
+        "[{\"b\":456}]",       "[{\"b\":056}]",    "[{\"b\"1456}]",     "[10,\"a\",77]",
+        "[[1],[2],3]",         "[[4],[5],6]",      "[[4],[5,,6]",       "[1e1,1e2,3]",
+        "[1e0,1e0,0]",         "[1e+,1e2,3]",      "[\"\\\\\",1,\"\"]", "[\"\\\\\",2,\"\"]",
+        "[\"\\\\\",x,\"\"]",
+    };
+    enum { COUNT = sizeof(arrays) / sizeof(arrays[0]) };
+    char line[128];
+    size_t likes = 0;
+
+    for (size_t first = 0; first < COUNT; first++) { /* the line that is learnt */
+        struct record_kinds *kinds = record_kinds_new();
+        for (size_t i = 0; i < 3 * COUNT; i++) {
+            snprintf(line, sizeof(line), "{\"miguard\":{\"format\":3,\"x\":%s}}",
+                     arrays[(first + i) % COUNT]);
+            likes += check_line(kinds, line, strlen(line));
+        }
+        record_kinds_free(kinds);
+    }
+    ck_assert_uint_ge(likes, COUNT * COUNT);
+}
+END_TEST
+
 /* An answer that is kept is that of each line: here what the decision was, which follows from
  * others. */
 START_TEST(answers_hold)
@@ -406,6 +437,31 @@ START_TEST(work_of_random_lengths)
     const struct record_kinds_work work = record_kinds_work(kinds);
     ck_assert_uint_le(work.walks, 3 * LINES / 2 + 500);
     ck_assert_uint_le(work.listed, 1000);
+    record_kinds_free(kinds);
+}
+END_TEST
+
+/* Who the identities are differs from line to line, and with it what stands in their arrays. */
+START_TEST(work_of_arrays)
+{
+    enum { LINES = 3000 };
+    struct record_kinds *kinds = record_kinds_new();
+    uint64_t state = 13;
+    char line[512];
+
+    for (int i = 0; i < LINES; i++) {
+        const unsigned user = 10000 + (unsigned)(next_random(&state) % 50000);
+        const int length =
+            snprintf(line, sizeof(line),
+                     "{\"miguard\":{\"format\":3,\"mismatch\":[\"%s\",\"groups\"],\"cred\":{"
+                     "\"bound\":{\"uid\":[%u,%u,0,%u],\"groups\":[%u,%u]}}},\"event\":{"
+                     "\"action\":\"session-use\",\"hash\":\"%064x\"}}",
+                     user % 2 == 0 ? "ruid" : "euid", user, user, user, user, user + 1, user);
+        read_line(kinds, line, (size_t)length);
+    }
+    const struct record_kinds_work work = record_kinds_work(kinds);
+    ck_assert_uint_le(work.walks, 20);
+    ck_assert_uint_le(work.listed, 20);
     record_kinds_free(kinds);
 }
 END_TEST
@@ -727,8 +783,10 @@ int main(void)
     tcase_add_test(all, each_byte);
     tcase_add_test(all, lines_end_with_pieces);
     tcase_add_test(all, values_of_one_length);
+    tcase_add_test(all, arrays_of_one_length);
     tcase_add_test(all, answers_hold);
     tcase_add_test(all, work_of_random_lengths);
+    tcase_add_test(all, work_of_arrays);
     tcase_add_test(all, old_kinds_are_forgotten);
     tcase_add_test(all, expanded_alike);
     tcase_add_test(all, depth_is_counted);

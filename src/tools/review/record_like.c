@@ -339,31 +339,69 @@ static void list_blocks(struct kind *kind)
     }
 }
 
-static bool are_digits(const char *text, size_t length)
+static size_t count_digits(const char *text, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] < '0' || text[i] > '9') {
-            return false;
-        }
+    size_t count = 0;
+
+    while (count < length && text[count] >= '0' && text[count] <= '9') {
+        count++;
     }
-    return true;
+    return count;
 }
 
-/* From now on the value may be any plain string, or any number, of its length. A number of several
- * digits does not begin with a zero (RFC 8259, 6). */
+/* Each is behind what it looked at. What differs is widened: in the kind's line, which is a record,
+ * other plain bytes in a string are a string, and other digits are a number when several do not
+ * begin with a zero (RFC 8259, 6). */
+static size_t widen_string(struct kind *kind, const char *line, size_t at, size_t end)
+{
+    const char *behind = record_skip_plain(kind->line + at + 1, kind->line + end);
+    const size_t quote = (size_t)(behind - kind->line);
+
+    if (quote >= end || *behind != '"') {
+        return end; /* one with an escape: rare enough to be walked along */
+    }
+    if (memcmp(kind->line + at, line + at, quote - at) != 0) {
+        memset(kind->may + at + 1, MAY_PLAIN, quote - at - 1);
+    }
+    return quote + 1;
+}
+
+static size_t widen_digits(struct kind *kind, const char *line, size_t at, size_t end)
+{
+    const size_t count = count_digits(kind->line + at, end - at);
+
+    if (memcmp(kind->line + at, line + at, count) != 0) {
+        memset(kind->may + at, MAY_DIGIT, count);
+        kind->may[at] = count > 1 ? MAY_FIRST_DIGIT : MAY_DIGIT;
+    }
+    return at + count;
+}
+
+/* The strings and numbers of an array, or the one number. */
+static void widen_items(struct kind *kind, const char *line, size_t at, size_t end)
+{
+    while (at < end) {
+        const char byte = kind->line[at];
+        at = byte == '"'                  ? widen_string(kind, line, at, end)
+             : byte >= '0' && byte <= '9' ? widen_digits(kind, line, at, end)
+                                          : at + 1;
+    }
+}
+
+/* From now on the value may be any plain string, or any number, of its length; or an array of such
+ * ones, as an identity has: it is another one for each user. */
 static void widen_leaf(struct kind *kind, const struct record_leaf *leaf, const char *line)
 {
     const char *old = kind->line + leaf->start;
-    size_t length = leaf->end - leaf->start;
+    const size_t length = leaf->end - leaf->start;
 
     if (memcmp(old, line + leaf->start, length) == 0) {
         return;
     }
-    if (length > 2 && old[0] == '"') {
+    if (old[0] == '"') {
         memset(kind->may + leaf->start + 1, MAY_PLAIN, length - 2);
-    } else if (are_digits(old, length)) {
-        memset(kind->may + leaf->start, MAY_DIGIT, length);
-        kind->may[leaf->start] = length > 1 ? MAY_FIRST_DIGIT : MAY_DIGIT;
+    } else {
+        widen_items(kind, line, leaf->start, leaf->end);
     }
 }
 
