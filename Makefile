@@ -552,7 +552,7 @@ bench: deps ## measure, as ratios in one run, against goals and a baseline (QUIC
 	@$(MAKE) --no-print-directory $(PARALLEL) everything $(bench)
 	@OUT=$(OUT) $(bench) --json=$(OUT)/bench.json $(if $(QUICK),--quick) $(BENCH)
 
-bench-large: deps ## 5,000,000 records by several writers (RECORDS=N; 12 GB below TMPDIR), and what reading them takes
+bench-large: deps ## 5,000,000 records by several writers (RECORDS=N; 7 GB below TMPDIR), and what readers take for them
 	@$(MAKE) --no-print-directory $(PARALLEL) everything $(bench_large)
 	@OUT=$(OUT) $(bench_large)
 

@@ -7,11 +7,12 @@
  *
  * `make bench-large`. RECORDS: how many (5,000,000). The log lies below TMPDIR, or build/ without
  * it, and is removed at the end unless KEEP is set. LOG: the folder of a log that was kept, which
- * is only read. Exit status: 0; 1 what a reader found is not what was written; 3 it could not be
- * done.
+ * is only read. What is being done, and since when, goes to standard error. Exit status: 0; 1 what
+ * a reader found is not what was written; 3 it could not be done.
  */
 #include <jansson.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -35,7 +36,8 @@
 #include "support/stub_host.h"
 
 enum { WRITERS = 4, USERS = 64, FIRST_UID = 40000, CLASSES = 800, RESOURCES = 50000, SPACES = 7 };
-enum { BYTES_OF_RECORD = 2400, RUNS = 3, NEEDLE_EVERY = 10000 };
+/* BYTES_OF_RECORD: more than the largest has. A reading is not repeated once it took SECONDS. */
+enum { BYTES_OF_RECORD = 1700, RUNS = 3, SECONDS = 30, NEEDLE_EVERY = 10000 };
 
 static const char *const actions[] = {"read", "write", "delete", "list", "admin.grant"};
 enum { ACTIONS = sizeof(actions) / sizeof(actions[0]) };
@@ -218,7 +220,7 @@ static void run_writer(int number)
     exit(0); /* closes the log */
 }
 
-/* ---- writing the log ---------------------------------------------------------------------------
+/* ---- its files -------------------------------------------------------------------------------
  */
 
 static void write_policy(void)
@@ -287,14 +289,77 @@ static void interrupt(int signal)
     interrupted = 1;
 }
 
-static void show_progress(double start)
+/* ---- what is being done ------------------------------------------------------------------------
+ */
+
+/* On a terminal one line, which is written anew. */
+static void show_line(const char *line)
+{
+    const bool terminal = isatty(STDERR_FILENO) != 0;
+
+    fprintf(stderr, "%s%s%s", terminal ? "\r\x1b[K" : "", line, terminal ? "" : "\n");
+}
+
+static void show_written(double start)
 {
     const unsigned long written = atomic_load(&counts->written);
     const double seconds = (nanoseconds() - start) / 1e9;
+    char line[128];
 
-    fprintf(stderr, "%s%lu of %lu records, %.0f s, %.0f a second%s", isatty(2) ? "\r" : "", written,
-            wanted, seconds, seconds > 0 ? (double)written / seconds : 0, isatty(2) ? " " : "\n");
+    snprintf(line, sizeof(line), "%lu of %lu records, %.0f s, %.0f a second", written, wanted,
+             seconds, seconds > 0 ? (double)written / seconds : 0);
+    show_line(line);
 }
+
+/* A reader of gigabytes says nothing until it has an answer. So a thread says for how long it has
+ * been at work. */
+static struct {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    bool over;      /* under the lock */
+    char what[128]; /* set before the thread is started */
+} watch = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+
+static void *show_reading(void *unused)
+{
+    const int every = isatty(STDERR_FILENO) ? 1 : 10;
+    const double start = nanoseconds();
+    struct timespec next;
+    char line[192];
+
+    pthread_mutex_lock(&watch.lock);
+    clock_gettime(CLOCK_REALTIME, &next);
+    while (!watch.over) {
+        snprintf(line, sizeof(line), "%s: %.0f s", watch.what, (nanoseconds() - start) / 1e9);
+        show_line(line);
+        next.tv_sec += every;
+        while (!watch.over && pthread_cond_timedwait(&watch.ended, &watch.lock, &next) == 0) {
+        }
+    }
+    pthread_mutex_unlock(&watch.lock);
+    return unused;
+}
+
+static void begin_watch(const char *what)
+{
+    snprintf(watch.what, sizeof(watch.what), "%s", what);
+    watch.over = false;
+    need(pthread_create(&watch.thread, NULL, show_reading, NULL) == 0, "no thread");
+}
+
+static void end_watch(void)
+{
+    pthread_mutex_lock(&watch.lock);
+    watch.over = true;
+    pthread_cond_signal(&watch.ended);
+    pthread_mutex_unlock(&watch.lock);
+    pthread_join(watch.thread, NULL);
+    fprintf(stderr, "%s", isatty(STDERR_FILENO) ? "\r\x1b[K" : "");
+}
+
+/* ---- writing it --------------------------------------------------------------------------------
+ */
 
 /* False when one of the writers failed. */
 static bool write_log(void)
@@ -321,11 +386,11 @@ static bool write_log(void)
             atomic_store(&counts->stop, true);
         }
         if (tenths % 50 == 0) {
-            show_progress(start);
+            show_written(start);
         }
         nanosleep(&(struct timespec){0, 100000000}, NULL);
     }
-    show_progress(start);
+    show_written(start);
     fprintf(stderr, "\n");
     return good && !interrupted;
 }
@@ -361,6 +426,7 @@ static const struct reading readings[] = {
     {"verify, without it", {"verify"}, 3, 0}, /* 3: the rest is unproven */
     {"follow, to its first 10 records", {"follow", "--format", "json", "-n", "10"}, 0, 10},
 };
+#define READINGS (sizeof(readings) / sizeof(readings[0]))
 
 static struct command_outcome read_once(const struct reading *reading)
 {
@@ -375,24 +441,35 @@ static struct command_outcome read_once(const struct reading *reading)
                                     : command_run(words, NULL);
 }
 
-/* The median time and the highest peak of some runs. */
-static bool time_reading(const struct reading *reading)
+/* The median time and the highest peak of some runs; of one that takes long, of fewer. */
+static bool time_reading(size_t index)
 {
-    double times[RUNS], cpu[RUNS];
+    const struct reading *reading = &readings[index];
+    double times[RUNS], cpu[RUNS], spent = 0;
+    size_t runs = 0;
     long peak = 0;
     bool good = true;
+    char what[128];
 
-    for (int i = 0; i < RUNS; i++) {
+    while (runs < RUNS && spent < SECONDS * 1e9 && good && !interrupted) {
+        snprintf(what, sizeof(what), "%zu of %zu, run %zu: %s", index + 1, READINGS, runs + 1,
+                 reading->what);
+        begin_watch(what);
         const struct command_outcome outcome = read_once(reading);
-        times[i] = outcome.time;
-        cpu[i] = outcome.cpu;
+        end_watch();
+        spent += times[runs] = outcome.time;
+        cpu[runs++] = outcome.cpu;
         peak = outcome.peak > peak ? outcome.peak : peak;
-        good = good && outcome.status == reading->status;
+        good = outcome.status == reading->status;
     }
-    printf("%-34s %10.3f s %10.3f s %10ld KiB%s\n", reading->what, median_of(times, RUNS) / 1e9,
-           median_of(cpu, RUNS) / 1e9, peak, good ? "" : "  FAILED");
+    if (interrupted) {
+        return false;
+    }
+    printf("%-34s %10.3f s %10.3f s %10ld KiB %5zu%s\n", reading->what,
+           median_of(times, runs) / 1e9, median_of(cpu, runs) / 1e9, peak, runs,
+           good ? "" : "  FAILED");
     fflush(stdout);
-    return good && !interrupted;
+    return good;
 }
 
 /* What a search with --count or with another option prints, into a file of the folder. */
@@ -439,10 +516,8 @@ static bool find_middle(long records)
 }
 
 /* What was written is found. Records of sessions at the start and of the log itself are more. */
-static bool check_log(void)
+static bool check_log(long all, long needles)
 {
-    const long needles = ask_count("--class", "MG_Needle");
-    const long all = ask_count("--sequence", "1-1000000000");
     const long written = (long)atomic_load(&counts->written);
     struct stat status;
 
@@ -461,11 +536,16 @@ static bool check_log(void)
 
 static bool read_log(void)
 {
-    bool good = check_log();
+    begin_watch("what was written is counted");
+    const long needles = ask_count("--class", "MG_Needle");
+    const long all = ask_count("--sequence", "1-1000000000");
+    end_watch();
+    bool good = check_log(all, needles);
 
-    printf("\n%-34s %12s %12s %14s\n", "what, median of 3", "time", "processor", "peak memory");
-    for (size_t i = 0; i < sizeof(readings) / sizeof(readings[0]) && !interrupted; i++) {
-        good = time_reading(&readings[i]) && good;
+    printf("\n%-34s %12s %12s %14s %5s\n", "what, median", "time", "processor", "peak memory",
+           "runs");
+    for (size_t i = 0; i < READINGS && !interrupted; i++) {
+        good = time_reading(i) && good;
     }
     return good;
 }
