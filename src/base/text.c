@@ -218,28 +218,69 @@ static size_t escape_one(struct text *text, const unsigned char *at)
     return length;
 }
 
-/* Values are mostly plain to their end: these are checked and copied in one pass, with their
- * quotes. False: it needs an escape, and nothing was appended. */
+/* Whether all eight bytes are printable ASCII. In `other` the high bit of a byte is set for one
+ * that is not; a carry may set it wrongly, but only behind one that is right. */
+static bool are_printable(const char *bytes)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t word;
+
+    memcpy(&word, bytes, sizeof(word));
+    uint64_t del = word ^ ones * 0x7F;
+    uint64_t other = ((word - ones * 0x20) | (del - ones) | word) & ones << 7;
+    return other == 0;
+}
+
+/* Whether one of the eight bytes is this one: subtracting 1 borrows into the high bit of a zero
+ * byte alone, or of bytes above it. */
+static bool has_byte(const char *bytes, char wanted)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t word;
+
+    memcpy(&word, bytes, sizeof(word));
+    word ^= ones * (unsigned char)wanted;
+    return ((word - ones) & ~word & ones << 7) != 0;
+}
+
+static bool are_plain(const char *bytes)
+{
+    return are_printable(bytes) && !has_byte(bytes, '"') && !has_byte(bytes, '\\');
+}
+
+/* Eight bytes at a time; the last eight may have some of those before. */
+static bool is_plain(const char *bytes, size_t length)
+{
+    bool good = true;
+
+    if (length < 8) {
+        for (size_t i = 0; i < length; i++) {
+            good &= plain[(unsigned char)bytes[i]];
+        }
+        return good;
+    }
+    for (size_t at = 0; at + 8 < length && good; at += 8) {
+        good = are_plain(bytes + at);
+    }
+    return good && are_plain(bytes + length - 8);
+}
+
+/* Values are mostly plain to their end: these are copied as they are, with their quotes. False: it
+ * needs an escape, and nothing was appended. */
 static bool text_json_plain_value(struct text *text, const char *value)
 {
     size_t length = strlen(value);
 
+    if (!is_plain(value, length)) {
+        return false;
+    }
     if (!text_reserve(text, length + 2)) {
         return true; /* it has failed */
     }
     char *at = text->data + text->length;
-    bool good = true;
-    *at++ = '"';
-    for (size_t i = 0; i < length; i++) {
-        good &= plain[(unsigned char)value[i]];
-        at[i] = value[i];
-    }
-    if (!good) {
-        text->data[text->length] = '\0';
-        return false;
-    }
-    at[length] = '"';
-    at[length + 1] = '\0';
+    at[0] = '"';
+    memcpy(at + 1, value, length);
+    memcpy(at + 1 + length, "\"", 2);
     text->length += length + 2;
     return true;
 }
@@ -376,19 +417,6 @@ static size_t show_one(struct text *text, const char *at, size_t left)
     }
     memcpy(end, at, left < 4 ? left : 4);
     return end[0] == '\0' ? 1 : escape_one(text, (const unsigned char *)end);
-}
-
-/* Whether all eight bytes are printable ASCII. In `other` the high bit of a byte is set for one
- * that is not; a carry may set it wrongly, but only behind one that is right. */
-static bool are_printable(const char *bytes)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    uint64_t word;
-
-    memcpy(&word, bytes, sizeof(word));
-    uint64_t del = word ^ ones * 0x7F;
-    uint64_t other = ((word - ones * 0x20) | (del - ones) | word) & ones << 7;
-    return other == 0;
 }
 
 /* Behind the printable ASCII, eight bytes at a time; the last eight may have some of those before.

@@ -114,6 +114,33 @@ START_TEST(hex_is_lower_case_and_whole)
 }
 END_TEST
 
+START_TEST(hex_of_every_length_is_that_of_printf)
+{
+    const uint64_t values[] = {0, 1, 0x9AF0, 0x0123456789ABCDEF, 0xFEDCBA9876543210, UINT64_MAX};
+    const unsigned char bytes[] = {0x9A, 0xF0, 0x0F, 0xA9, 0x01, 0x90, 0xAA, 0xFF, 0x00};
+    char text[32], expected[32] = "";
+
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        snprintf(expected, sizeof(expected), "%016llx", (unsigned long long)values[i]);
+        for (unsigned digits = 0; digits <= HEX_NUMBER; digits++) {
+            memset(text, '#', sizeof(text));
+            ck_assert_ptr_eq(hex_put_number(text, values[i], digits), text + digits);
+            ck_assert_mem_eq(text, expected + HEX_NUMBER - digits, digits);
+            ck_assert_int_eq(text[digits], '#');
+        }
+    }
+    for (size_t count = 0; count <= sizeof(bytes); count++) {
+        memset(text, '#', sizeof(text));
+        ck_assert_ptr_eq(hex_put_bytes(text, bytes, count), text + 2 * count);
+        ck_assert_int_eq(text[2 * count], '#');
+        for (size_t i = 0; i < count; i++) {
+            snprintf(expected, sizeof(expected), "%02x", bytes[i]);
+            ck_assert_mem_eq(text + 2 * i, expected, 2);
+        }
+    }
+}
+END_TEST
+
 static void same_real(double value)
 {
     char expected[64], text[REAL_TEXT_SIZE];
@@ -396,6 +423,7 @@ int main(void)
     tcase_add_test(all, what_is_not_utf8_is_no_character);
     tcase_add_test(all, dates_are_those_of_the_c_library);
     tcase_add_test(all, hex_is_lower_case_and_whole);
+    tcase_add_test(all, hex_of_every_length_is_that_of_printf);
     tcase_add_test(all, a_real_is_that_of_the_c_library);
     tcase_add_test(all, a_deadline_is_ahead);
     tcase_add_test(all, an_error_is_a_sentence);

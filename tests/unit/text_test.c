@@ -210,6 +210,22 @@ static void check_escaped(const unsigned char *in)
     free(copy);
 }
 
+/* Values are looked through eight bytes at a time: no byte may hide behind its neighbours. */
+START_TEST(every_byte_is_seen_at_every_place)
+{
+    for (size_t length = 1; length <= 18; length++) {
+        for (size_t at = 0; at < length; at++) {
+            for (unsigned byte = 1; byte <= 255; byte++) {
+                unsigned char in[20] = "";
+                memset(in, byte % 2 == 0 ? ' ' : '~', length);
+                in[at] = (unsigned char)byte;
+                check_escaped(in);
+            }
+        }
+    }
+}
+END_TEST
+
 START_TEST(random_bytes_come_out_as_valid_json)
 {
     uint64_t state = 0x6D696775617264u;
@@ -452,6 +468,7 @@ int main(void)
     tcase_add_loop_test(json, escaper, 0, sizeof(escapes) / sizeof(escapes[0]));
     tcase_add_test(json, shown_at_each_place);
     tcase_add_test(json, names_of_both_kinds);
+    tcase_add_test(json, every_byte_is_seen_at_every_place);
     tcase_add_test(json, random_bytes_come_out_as_valid_json);
     tcase_add_test(json, every_one_and_two_bytes);
     tcase_add_test(json, every_three_byte_character);
