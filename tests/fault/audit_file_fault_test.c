@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -224,6 +225,11 @@ static int fake_getrlimit(__rlimit_resource_t resource, struct rlimit *ret_limit
     return getrlimit(resource, ret_limit);
 }
 
+static int fake_left(int fd, int *ret_bytes)
+{
+    return fails() ? -1 : ioctl(fd, FIONREAD, ret_bytes);
+}
+
 static void *fake_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
 {
     return fails() ? MAP_FAILED : mmap(at, size, protection, flags, fd, offset);
@@ -247,6 +253,7 @@ const struct file_calls file_calls = {
     .syncfs = fake_syncfs,
     .fstat = fake_fstat,
     .look = fake_fstat,
+    .left = fake_left,
     .fstatat = fake_fstatat,
     .fstatvfs = fake_fstatvfs,
     .fchmod = fake_fchmod,

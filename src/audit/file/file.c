@@ -27,8 +27,9 @@ static void set_head(struct log_file *file, const struct audit_event *event,
     static const struct state_loss nothing;
     struct log_state *state = &file->state;
     struct state_head *head = state_begin(state);
+    int64_t now = head->epoch_records == 0 ? audit_now() : 0; /* of use for the first one alone */
 
-    file_advance(head, hash, length, event->action == AUDIT_ACTION_AUDIT_SEAL, audit_now());
+    file_advance(head, hash, length, event->action == AUDIT_ACTION_AUDIT_SEAL, now);
     atomic_store(&file->written, head->sequence);
     if (event->action == AUDIT_ACTION_RECORDS_LOST && event->lost != NULL &&
         strcmp(event->lost->sink, "file") == 0) {

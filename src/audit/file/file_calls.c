@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -57,6 +58,12 @@ static int look(int fd, struct stat *ret_status)
     return 0;
 }
 
+/* FIONREAD of a regular file is for the kernel to answer, not for the file system (ioctl(2)). */
+static int left(int fd, int *ret_bytes)
+{
+    return ioctl(fd, FIONREAD, ret_bytes);
+}
+
 /* Calls that RLIMIT_FSIZE could answer with SIGXFSZ are those of base/write.h, which raise no
  * signal. */
 const struct file_calls file_calls = {
@@ -72,6 +79,7 @@ const struct file_calls file_calls = {
     .syncfs = syncfs,
     .fstat = fstat,
     .look = look,
+    .left = left,
     .fstatat = fstatat,
     .fstatvfs = fstatvfs,
     .fchmod = fchmod,

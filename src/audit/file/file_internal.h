@@ -34,6 +34,7 @@ struct file_calls {
     int (*syncfs)(int fd);
     int (*fstat)(int fd, struct stat *ret_status);
     int (*look)(int fd, struct stat *ret_status); /* as fstat, and the times are left out */
+    int (*left)(int fd, int *ret_bytes);          /* of a file, behind the descriptor's offset */
     int (*fstatat)(int folder, const char *name, struct stat *ret_status, int flags);
     int (*fstatvfs)(int fd, struct statvfs *ret_status);
     int (*fchmod)(int fd, mode_t mode);

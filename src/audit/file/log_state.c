@@ -304,13 +304,27 @@ static void detach(struct log_state *state)
     }
 }
 
+/*
+ * A shorter way to the same answer, at half the cost of state_look(): what has as many bytes behind
+ * its offset is not our file, or is as long, and neither is a state that was cut. The size is the
+ * kernel's own, by which it decides about SIGBUS. Nothing moves the offset of the state's
+ * descriptor; where it was moved, or the call is not allowed, the longer way is taken.
+ */
+static bool is_certainly_whole(const struct log_state *state)
+{
+    int bytes = 0;
+
+    return state->mapped && !state->gone && file_calls.left(state->fd, &bytes) == 0 &&
+           bytes >= (int)sizeof(struct state_shared);
+}
+
 /* Keeps errno, so that it can stand between a call and the look at its error. */
 bool state_prove(struct log_state *state)
 {
     struct stat status;
     int error = errno;
 
-    if (state_look(state, &status) == STATE_CUT) {
+    if (!is_certainly_whole(state) && state_look(state, &status) == STATE_CUT) {
         detach(state);
     }
     errno = error;
