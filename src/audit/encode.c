@@ -562,14 +562,18 @@ static int note_unloaded(struct dl_phdr_info *info, size_t size, void *ret_count
     return 1; /* the count is the same for every module */
 }
 
+/* What sites are kept under and in. */
+struct site_memory {
+    struct audit_memory *memory; /* NULL: not kept */
+    unsigned long long unloaded; /* modules, up to now */
+};
+
 /* Kept under the address and the count of unloaded modules (memory.h), so that dladdr(3) is asked
  * once for each place that calls. */
-static struct digest site_key(enum site_kind kind, const void *address)
+static struct digest site_key(const struct site_memory *sites, enum site_kind kind,
+                              const void *address)
 {
-    unsigned long long unloaded = 0;
-
-    (void)dl_iterate_phdr(note_unloaded, &unloaded);
-    return (struct digest){{(uint64_t)(uintptr_t)address, unloaded ^ (uint64_t)kind << 32}};
+    return (struct digest){{(uint64_t)(uintptr_t)address, sites->unloaded ^ (uint64_t)kind << 32}};
 }
 
 /* A failed append is not kept: it would be a piece of a record. */
@@ -582,14 +586,15 @@ static void keep_site(struct audit_memory *memory, const struct digest *key,
 }
 
 static void write_call_site(struct text *text, enum site_kind kind, const void *address,
-                            struct audit_memory *memory)
+                            const struct site_memory *sites)
 {
+    struct audit_memory *memory = sites->memory;
     size_t start = text->length;
 
     if (address == NULL) {
         return;
     }
-    const struct digest key = site_key(kind, address);
+    const struct digest key = site_key(sites, kind, address);
     if (memory == NULL || !pieces_recall(&memory->sites, &key, text)) {
         make_call_site(text, kind, address);
         keep_site(memory, &key, text, start);
@@ -599,14 +604,15 @@ static void write_call_site(struct text *text, enum site_kind kind, const void *
 /* Where the thread got the identity that it has now: the usual cause of a mismatch. What is kept is
  * the object up to the time. */
 static void write_last_switch(struct text *text, const struct audit_last_switch *last,
-                              struct audit_memory *memory)
+                              const struct site_memory *sites)
 {
+    struct audit_memory *memory = sites->memory;
     size_t start = text->length;
 
     if (last == NULL) {
         return;
     }
-    const struct digest key = site_key(SITE_OF_SWITCH, last->site);
+    const struct digest key = site_key(sites, SITE_OF_SWITCH, last->site);
     bool known = memory != NULL && pieces_recall(&memory->sites, &key, text);
     if (!known && !open_site(text, RECORD_LAST_SWITCH_OBJECT, last->site)) {
         return;
@@ -618,18 +624,20 @@ static void write_last_switch(struct text *text, const struct audit_last_switch 
     close_object(text);
 }
 
-/* The module of the site that stands in text from `from` on, with key and quotes. A string of the
- * encoder ends at the first quote without a backslash. */
+/* The module of the site that stands in text from `from` on, with key and quotes: the first member
+ * of its object. 0: none, or one with an escape. */
 static size_t module_at(const struct text *text, size_t from, size_t *ret_length)
 {
     const char *key = record_fields[RECORD_SITE_MODULE].key;
-    const char *at = strstr(text->data + from, key), *end = NULL;
+    const size_t key_length = record_fields[RECORD_SITE_MODULE].key_length;
+    const char *at = strchr(text->data + from, '{'), *end = NULL;
 
-    if (at == NULL) {
+    if (at == NULL || strncmp(++at, key, key_length) != 0) {
         return 0;
     }
-    for (end = at + strlen(key) + 1; *end != '"' && *end != '\0'; end++) {
-        end += *end == '\\' && end[1] != '\0';
+    end = strchr(at + key_length + 1, '"');
+    if (end == NULL || memchr(at, '\\', (size_t)(end - at)) != NULL) {
+        return 0; /* a name with a quote or a backslash: written twice */
     }
     *ret_length = (size_t)(end + 1 - at);
     return (size_t)(at - text->data);
@@ -640,11 +648,15 @@ static void write_sites(struct text *text, const struct audit_event *event,
                         struct audit_memory *memory)
 {
     size_t first = text->length, length = 0, second_length = 0;
+    struct site_memory sites = {.memory = memory};
 
+    if (memory != NULL && (event->call_site != NULL || event->last_switch != NULL)) {
+        (void)dl_iterate_phdr(note_unloaded, &sites.unloaded);
+    }
     const bool stray = event->action == AUDIT_ACTION_GATE && event->denied;
-    write_call_site(text, stray ? SITE_OF_STRAY : SITE_OF_CALL, event->call_site, memory);
+    write_call_site(text, stray ? SITE_OF_STRAY : SITE_OF_CALL, event->call_site, &sites);
     size_t second = text->length;
-    write_last_switch(text, event->last_switch, memory);
+    write_last_switch(text, event->last_switch, &sites);
     if (text->failed || second == first || text->length == second) {
         return;
     }
@@ -697,8 +709,8 @@ static void write_cred(struct text *text, const struct audit_event *event,
         make_cred(text, event);
         return;
     }
-    const struct digest both[] = {digest_identity(&memory->key, event->bound),
-                                  digest_identity(&memory->key, event->current)};
+    const struct digest both[] = {memory_digest(memory, event->bound),
+                                  memory_digest(memory, event->current)};
     const struct digest key = digest_bytes(&memory->key, both, sizeof(both));
     if (pieces_recall(&memory->identities, &key, text)) {
         return;
@@ -916,7 +928,7 @@ void audit_encode_body(struct text *text, const struct audit_event *event,
         thread = (struct identity_thread){.tid = event->tid};
     }
     text_json_open(text, NULL, '{');
-    write_time(text, RECORD_TIMESTAMP, audit_now());
+    write_time(text, RECORD_TIMESTAMP, stamp->now != 0 ? stamp->now : audit_now());
     write_process(text, event, stamp, &thread);
     if (identity_valid(event->bound)) {
         write_user(text, stamp->names, event->bound);

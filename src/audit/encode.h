@@ -23,6 +23,7 @@ struct audit_memory;
 struct audit_stamp {
     uint64_t entity; /* this process, among all that ever write to the log */
     uint64_t number; /* of this record in this process; one that was lost had a number, too */
+    int64_t now;     /* when the call was made, in nanoseconds since 1970; 0: now */
     struct audit_names *names; /* NULL: every name is looked up */
     const struct identity_process *process;
     const char *host_name, *boot_id;

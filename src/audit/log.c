@@ -289,8 +289,9 @@ static enum miguard_status write_whole(struct writing *writing, char ret_id[AUDI
 {
     struct audit *audit = writing->audit;
     struct batch *batch = writing->batch;
-    const struct audit_stamp stamp = stamp_without_number(&audit->process);
+    struct audit_stamp stamp = stamp_without_number(&audit->process);
 
+    stamp.now = writing->now;
     audit_encode_body(&batch->body, writing->event, &stamp);
     if (batch->body.failed) {
         lose_everywhere(audit, AUDIT_LOSS_NO_MEMORY);
@@ -376,8 +377,11 @@ static enum miguard_status write_event(struct audit *audit, const struct audit_e
         return MIGUARD_AUDIT_FAILED;
     }
     if (audit->repeats.window > 0 && event->denied) {
-        key = repeat_key(&audit->process.memory.key, event);
-        source = repeat_source_key(&audit->process.memory.key, event);
+        struct audit_memory *memory = &audit->process.memory;
+        const struct repeat_who who = {memory_digest(memory, event->bound),
+                                       memory_digest(memory, event->current)};
+        key = repeat_key(&memory->key, event, &who);
+        source = repeat_source_key(&memory->key, event, &who);
         writing.key = &key;
         writing.source = &source;
     }

@@ -27,6 +27,9 @@ void memory_init(struct audit_memory *memory)
 /* No other thread may use it. The key needs no wiping: it protects nothing after the process. */
 void memory_destroy(struct audit_memory *memory)
 {
+    for (int i = 0; i < PIECES_SLOTS; i++) {
+        identity_release(&memory->known[i].identity);
+    }
     pieces_release(&memory->identities);
     pieces_release(&memory->sites);
     text_release(&memory->origin);
@@ -44,6 +47,44 @@ void memory_unlock(struct audit_memory *memory)
     pthread_mutex_unlock(&memory->sites.lock);
     pthread_mutex_unlock(&memory->identities.lock);
 }
+
+/* ---- digests of identities ------------------------------------------------------------------- */
+
+/* What mostly distinguishes the identities of a process. Two in one slot cost time alone. */
+static struct known_identity *known_slot(struct audit_memory *memory,
+                                         const struct miguard_identity *identity)
+{
+    uint64_t mixed = (uint64_t)identity->uid[IDENTITY_FS] << 32 ^ identity->uid[IDENTITY_E] ^
+                     (uint64_t)identity->gid[IDENTITY_FS] << 16 ^
+                     identity->cap[IDENTITY_CAP_EFFECTIVE];
+    return &memory->known[(mixed * 0x9E3779B97F4A7C15u >> 32) % PIECES_SLOTS];
+}
+
+/* In all that the digest covers. One with a component that could not be read is equal to none. */
+static bool is_known(const struct known_identity *known, const struct miguard_identity *identity)
+{
+    return known->identity.cap_count == identity->cap_count &&
+           miguard_identity_compare(&known->identity, identity) == 0;
+}
+
+struct digest memory_digest(struct audit_memory *memory, const struct miguard_identity *identity)
+{
+    if (!identity_valid(identity) || identity->group_count > KNOWN_GROUPS) {
+        return digest_identity(&memory->key, identity);
+    }
+    struct known_identity *known = known_slot(memory, identity);
+    pthread_mutex_lock(&memory->identities.lock);
+    if (!is_known(known, identity)) {
+        identity_release(&known->identity);
+        known->digest = digest_identity(&memory->key, identity);
+        (void)!identity_copy(identity, &known->identity); /* without memory it stays invalid */
+    }
+    const struct digest digest = known->digest;
+    pthread_mutex_unlock(&memory->identities.lock);
+    return digest;
+}
+
+/* ---- pieces ---------------------------------------------------------------------------------- */
 
 /* A call site's key is an address and a count, not a digest: the multiplication (2^64 by the golden
  * ratio) spreads its few differing bits over the upper half. */

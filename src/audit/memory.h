@@ -32,10 +32,19 @@ struct pieces {
     } slots[PIECES_SLOTS];
 };
 
+/* An identity and its digest. A refusal needs the digests of two identities up to three times, and
+ * each costs as much as four comparisons. */
+struct known_identity {
+    struct miguard_identity identity; /* invalid: nothing here */
+    struct digest digest;
+};
+enum { KNOWN_GROUPS = 1024 }; /* one with more groups is not kept */
+
 /* One for each log. key makes the digests that pieces are kept under. */
 struct audit_memory {
     struct digest_key key;
     struct pieces identities, sites;
+    struct known_identity known[PIECES_SLOTS]; /* under the lock of identities */
     struct text origin; /* audit_encode_origin(); replaced only while no other thread writes */
 };
 
@@ -45,6 +54,9 @@ void memory_destroy(struct audit_memory *memory);
 /* Across fork(2). */
 void memory_lock(struct audit_memory *memory);
 void memory_unlock(struct audit_memory *memory);
+
+/* digest_identity() of the identity, which may be NULL or invalid. Thread safe. */
+struct digest memory_digest(struct audit_memory *memory, const struct miguard_identity *identity);
 
 /* Appends what is kept under key; false: not found, and text is as before. Thread safe. */
 bool pieces_recall(struct pieces *pieces, const struct digest *key, struct text *text);

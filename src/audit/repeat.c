@@ -21,7 +21,8 @@ static struct digest digest_keys(const struct digest_key *secret, const struct a
 }
 
 /* A keyed digest of digests: no text can pass over its end into the next. */
-struct digest repeat_key(const struct digest_key *secret, const struct audit_event *event)
+struct digest repeat_key(const struct digest_key *secret, const struct audit_event *event,
+                         const struct repeat_who *who)
 {
     const uint64_t numbers[] = {
         event->action,
@@ -52,8 +53,8 @@ struct digest repeat_key(const struct digest_key *secret, const struct audit_eve
         digest_text(secret, event->policy_path),
         digest_text(secret, event->attempt),
         digest_text(secret, event->peer_label), /* each connection may have another pid */
-        digest_identity(secret, event->bound),
-        digest_identity(secret, event->current),
+        who->bound,
+        who->current,
     };
     struct digest key = digest_bytes(secret, parts, sizeof(parts));
     key.word[0] += key.word[0] == 0; /* 0 is a free slot */
@@ -61,7 +62,8 @@ struct digest repeat_key(const struct digest_key *secret, const struct audit_eve
 }
 
 /* Not the place in the code, the thread or the ids: all of these a caller can vary without end. */
-struct digest repeat_source_key(const struct digest_key *secret, const struct audit_event *event)
+struct digest repeat_source_key(const struct digest_key *secret, const struct audit_event *event,
+                                const struct repeat_who *who)
 {
     const uint64_t numbers[] = {event->action,     event->reason,   event->denied,
                                 event->would_deny, event->mismatch, event->unreadable};
@@ -71,8 +73,8 @@ struct digest repeat_source_key(const struct digest_key *secret, const struct au
         digest_text(secret, event->rule),
         digest_text(secret, event->rule_source),
         digest_text(secret, event->rule_reason),
-        digest_identity(secret, event->bound),
-        digest_identity(secret, event->current),
+        who->bound,
+        who->current,
     };
     struct digest key = digest_bytes(secret, parts, sizeof(parts));
     key.word[0] += key.word[0] == 0;

@@ -62,12 +62,19 @@ struct repeats {
 /* Without a lock: false when this refusal is certainly not being counted. */
 bool repeat_likely(const struct repeats *repeats, const struct digest *key);
 
+/* The digests of the two identities of a refusal, which both keys have. */
+struct repeat_who {
+    struct digest bound, current;
+};
+
 /* What is identical in refusals that are counted together. secret is the process's: no other
  * process can compute it. */
-struct digest repeat_key(const struct digest_key *secret, const struct audit_event *event);
+struct digest repeat_key(const struct digest_key *secret, const struct audit_event *event,
+                         const struct repeat_who *who);
 
 /* What is the same in refusals of one source. */
-struct digest repeat_source_key(const struct digest_key *secret, const struct audit_event *event);
+struct digest repeat_source_key(const struct digest_key *secret, const struct audit_event *event,
+                                const struct repeat_who *who);
 
 /* Are further refusals of the source to be counted together? */
 bool repeat_source_varied(struct repeats *repeats, const struct digest *source, int64_t now);
