@@ -103,6 +103,12 @@ struct miguard_host_options {
  * credentials. One of more than 100,000 days is MI_RESULT_INVALID_OPERATION_TIMEOUT.
  * - An option that must be complied with and that the server does not act on, as a resource URI, is
  *   MI_RESULT_NOT_SUPPORTED.
+ * - MI_OPERATIONFLAGS_NO_RTTI alone: each number, boolean and datetime of a result is a string, and
+ * a value that has no text (NaN) makes the operation end with MI_RESULT_NOT_SUPPORTED. With any
+ * other flag of that group, and without one, each element has its declared type and each class its
+ *   superclasses. The flags of polymorphism concern enumerations and queries, and the shallow one
+ *   EnumerateClasses. Localized qualifiers and expensive properties are those that providers give,
+ *   with and without these flags, and bits without a meaning are ignored.
  * - A post that was dropped for lack of memory makes the operation fail in the end, even if the
  *   provider reports success.
  * - Only Get... waits for a provider: Close cancels and detaches.

@@ -146,6 +146,16 @@ static MI_Result convert_static(void)
     return result;
 }
 
+static MI_Result texts_of_static(void)
+{
+    struct full_thing full;
+    MI_Instance *texts = NULL;
+    MI_Result result = instance_texts(full_thing(&full), &texts);
+    ck_assert((texts != NULL) == (result == MI_RESULT_OK));
+    instance_delete(texts);
+    return result;
+}
+
 /* Builds a dynamic instance with elements[] as texts, then applies step to it. */
 static MI_Result with_dynamic(MI_Result (*step)(MI_Instance *))
 {
@@ -493,6 +503,7 @@ static const struct {
 } scenarios[] = {
     {"copy of a static instance", copy_static},
     {"conversion of a static instance", convert_static},
+    {"a static instance as texts", texts_of_static},
     {"clone of a dynamic instance", dynamic_clone},
     {"conversion of a dynamic instance", dynamic_convert},
     {"class of a dynamic instance", dynamic_class},

@@ -140,6 +140,14 @@ static MI_Result round_enumerate(void)
     return drain(&operation, ids, sizeof(ids));
 }
 
+static MI_Result round_texts(void)
+{
+    MI_Operation operation;
+    MI_Session_EnumerateInstances(&session, MI_OPERATIONFLAGS_NO_RTTI, NULL, SPACE, "T_Widget",
+                                  MI_FALSE, NULL, &operation);
+    return drain(&operation, ids, sizeof(ids));
+}
+
 static MI_Result round_async(void)
 {
     MI_OperationCallbacks callbacks = {.instanceResult = on_instance};
@@ -420,6 +428,7 @@ static const struct {
     {"get by enumeration", round_match, "g2 "},
     {"get, dynamic", round_dynamic, "any "},
     {"enumerate", round_enumerate, "w1 w2 g1 g2 "},
+    {"enumerate without types", round_texts, "w1 w2 g1 g2 "},
     {"enumerate, async", round_async, "w1 w2 g1 g2 "},
     {"query", round_query, "w1 w2 g2 "},
     {"associators", round_associators, "abc "},

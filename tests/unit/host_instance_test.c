@@ -3,6 +3,7 @@
 #include "host/object/object.h"
 
 #include <check.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -932,6 +933,152 @@ START_TEST(conversion_keeps_names_and_defaults)
 }
 END_TEST
 
+/* A value of each kind, and the text of it. */
+START_TEST(texts_of_one_element)
+{
+    static const MI_Boolean yes = MI_TRUE;
+    static const MI_Sint8 lowest = -128;
+    static const MI_Uint64 highest = UINT64_MAX;
+    static const MI_Real32 third = 0.25F;
+    static const MI_Real64 large = 1e300, none = NAN, endless = -INFINITY;
+    static const MI_Char16 euro = 0x20AC, half = 0xD800, zero = 0;
+    static const MI_Datetime moment = {1, {.timestamp = {2026, 11, 22, 9, 15, 0, 0, -60}}};
+    static const MI_Datetime impossible = {1, {.timestamp = {2026, 2, 29, 0, 0, 0, 0, 0}}};
+    static const char *word = "word";
+    static const struct {
+        MI_Type type;
+        const void *value;
+        const char *text; /* NULL: there is none */
+    } rows[] = {
+        {MI_BOOLEAN, &yes, "TRUE"},
+        {MI_SINT8, &lowest, "-128"},
+        {MI_UINT64, &highest, "18446744073709551615"},
+        {MI_REAL32, &third, "0.25"},
+        {MI_REAL64, &large, "1.0000000000000001e+300"},
+        {MI_REAL64, &none, NULL},
+        {MI_REAL64, &endless, NULL},
+        {MI_CHAR16, &euro, "\xE2\x82\xAC"},
+        {MI_CHAR16, &half, NULL},
+        {MI_CHAR16, &zero, NULL},
+        {MI_DATETIME, &moment, "20261122091500.000000-060"},
+        {MI_DATETIME, &impossible, NULL},
+        {MI_STRING, &word, "word"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        MI_Instance *from = NULL, *to = NULL;
+        MI_Array one = {(void *)(uintptr_t)rows[i].value, 1};
+        MI_Type type = MI_BOOLEAN;
+        MI_Value value;
+        MI_Uint32 flags = 0;
+        MI_Result wanted = rows[i].text == NULL ? MI_RESULT_NOT_SUPPORTED : MI_RESULT_OK;
+
+        for (int array = 0; array < 2; array++) {
+            ck_assert_int_eq(instance_new_dynamic("Any", 0, &from), MI_RESULT_OK);
+            MI_Type from_type = (MI_Type)((unsigned)rows[i].type | (array ? MI_ARRAY : 0U));
+            MI_Value first = {0};
+            memcpy(&first, array ? &one : rows[i].value, value_size(from_type));
+            ck_assert_int_eq(instance_append_element(from, "V", &first, from_type, MI_FLAG_KEY),
+                             MI_RESULT_OK);
+            ck_assert_int_eq(instance_append_element(from, "N", NULL, from_type, MI_FLAG_NULL),
+                             MI_RESULT_OK);
+            to = NULL;
+            ck_assert_msg(instance_texts(from, &to) == wanted, "row %zu", i);
+            if (rows[i].text != NULL) {
+                ck_assert_int_eq(MI_Instance_GetElement(to, "V", &value, &type, &flags, NULL),
+                                 MI_RESULT_OK);
+                ck_assert_int_eq(type, array ? MI_STRINGA : MI_STRING);
+                ck_assert_uint_ne(flags & MI_FLAG_KEY, 0);
+                ck_assert_str_eq(array ? value.stringa.data[0] : value.string, rows[i].text);
+                ck_assert(is_null(to, "N"));
+            }
+            instance_delete(to);
+            instance_delete(from);
+        }
+    }
+}
+END_TEST
+
+/* To strings and back: nothing is lost, at any depth. */
+START_TEST(texts_are_read_back)
+{
+    MI_Instance *from = NULL, *inner = NULL, *texts = NULL, *back = NULL;
+    MI_Uint8 bytes[] = {1, 255};
+    MI_Value value = {.uint8a = {bytes, 2}}, got;
+    MI_Type type = MI_BOOLEAN;
+    const struct instance_convert how = {.schema = NULL, .reject_unknown = true};
+
+    ck_assert_int_eq(instance_new(&test_thing_decl, &from), MI_RESULT_OK);
+    ck_assert_int_eq(instance_new(&test_thing_decl, &inner), MI_RESULT_OK);
+    set_text(from, "Id", "k");
+    set_text(inner, "Id", "in");
+    ck_assert_int_eq(MI_Instance_SetElement(from, "Bytes", &value, MI_UINT8A, 0), MI_RESULT_OK);
+    value = (MI_Value){.uint32 = 5};
+    ck_assert_int_eq(MI_Instance_SetElement(inner, "Number", &value, MI_UINT32, 0), MI_RESULT_OK);
+    value = (MI_Value){.instance = inner};
+    ck_assert_int_eq(MI_Instance_SetElement(from, "Inner", &value, MI_INSTANCE, 0), MI_RESULT_OK);
+    MI_Instance *list[] = {inner, NULL};
+    value = (MI_Value){.instancea = {list, 2}};
+    ck_assert_int_eq(MI_Instance_SetElement(from, "Many", &value, MI_INSTANCEA, 0), MI_RESULT_OK);
+    ck_assert_int_eq(MI_Instance_SetNameSpace(from, "root/a"), MI_RESULT_OK);
+
+    ck_assert_int_eq(instance_texts(from, &texts), MI_RESULT_OK);
+    ck_assert_str_eq(texts->nameSpace, "root/a");
+    ck_assert_int_eq(MI_Instance_GetElement(texts, "Inner", &got, &type, NULL, NULL), MI_RESULT_OK);
+    ck_assert_int_eq(type, MI_INSTANCE);
+    ck_assert_int_eq(MI_Instance_GetElement(got.instance, "Number", &got, &type, NULL, NULL),
+                     MI_RESULT_OK);
+    ck_assert_int_eq(type, MI_STRING);
+    ck_assert_str_eq(got.string, "5");
+    ck_assert_int_eq(MI_Instance_GetElement(texts, "Many", &got, &type, NULL, NULL), MI_RESULT_OK);
+    ck_assert_int_eq(type, MI_INSTANCEA);
+    ck_assert_uint_eq(got.instancea.size, 2);
+    ck_assert_ptr_null(got.instancea.data[1]);
+
+    ck_assert_int_eq(instance_convert_to(texts, &test_thing_decl, &how, &back), MI_RESULT_OK);
+    ck_assert_uint_eq(((struct test_thing *)back)->Bytes.value.data[1], 255);
+    ck_assert_int_eq(instance_texts(NULL, &texts), MI_RESULT_INVALID_PARAMETER);
+    instance_delete(back);
+    instance_delete(texts);
+    instance_delete(inner);
+    instance_delete(from);
+}
+END_TEST
+
+/* A number becomes many times larger. */
+START_TEST(texts_are_limited)
+{
+    enum { MOST = 1 << 20 };
+    static MI_Uint8 bytes[MOST];
+
+    for (MI_Uint32 more = 0; more < 2; more++) {
+        MI_Instance *from = NULL, *texts = NULL;
+        MI_Value value = {.uint8a = {bytes, MOST - 1 + more}};
+        ck_assert_int_eq(instance_new_dynamic("Any", 0, &from), MI_RESULT_OK);
+        add(from, "V", MI_UINT8A, &value, 0);
+        add(from, "W", MI_UINT8, &value, 0);
+        ck_assert_int_eq(instance_texts(from, &texts),
+                         more == 0 ? MI_RESULT_OK : MI_RESULT_SERVER_LIMITS_EXCEEDED);
+        instance_delete(texts);
+        instance_delete(from);
+    }
+}
+END_TEST
+
+START_TEST(texts_of_a_circle_end)
+{
+    MI_Instance *from = NULL, *texts = NULL;
+
+    ck_assert_int_eq(instance_new(&test_thing_decl, &from), MI_RESULT_OK);
+    set_text(from, "Id", "k");
+    ((struct test_thing *)from)->Inner =
+        (MI_ConstInstanceField){.value = from, .exists = MI_TRUE, .flags = 1};
+    ck_assert_int_eq(instance_texts(from, &texts), MI_RESULT_SERVER_LIMITS_EXCEEDED);
+    ck_assert_ptr_null(texts);
+    ((struct test_thing *)from)->Inner = (MI_ConstInstanceField){0};
+    instance_delete(from);
+}
+END_TEST
+
 /* What the provider may cast must have the layout it casts to. */
 START_TEST(conversion_of_nested_instances)
 {
@@ -1271,6 +1418,10 @@ int main(void)
     tcase_add_test(conversion, conversion_of_nested_instances);
     tcase_add_test(conversion, nested_instance_of_an_unrelated_class);
     tcase_add_test(conversion, keys);
+    tcase_add_test(conversion, texts_of_one_element);
+    tcase_add_test(conversion, texts_are_read_back);
+    tcase_add_test(conversion, texts_are_limited);
+    tcase_add_test(conversion, texts_of_a_circle_end);
     tcase_add_test(conversion, projection);
     suite_add_tcase(suite, conversion);
     TCase *error = tcase_create("errors");

@@ -212,6 +212,32 @@ START_TEST(test_fetch)
 }
 END_TEST
 
+/* A client that wants strings alone gets its indications so. */
+START_TEST(test_without_types)
+{
+    MI_Operation operation = MI_OPERATION_NULL;
+    const MI_Instance *instance = NULL;
+    MI_Boolean more = MI_FALSE;
+    MI_Result result = MI_RESULT_FAILED;
+    MI_Value value = {0};
+    MI_Type type = MI_BOOLEAN;
+
+    set_up();
+    MI_Session_Subscribe(&session, MI_OPERATIONFLAGS_NO_RTTI, NULL, SPACE, "WQL",
+                         "SELECT * FROM T_Alert WHERE Level > 5", NULL, NULL, &operation);
+    ck_assert_int_eq(post_alert(await_enabled(1), 6, "b"), MI_RESULT_OK);
+    ck_assert_int_eq(
+        MI_Operation_GetIndication(&operation, &instance, NULL, NULL, &more, &result, NULL, NULL),
+        MI_RESULT_OK);
+    ck_assert_int_eq(MI_Instance_GetElement(instance, "Level", &value, &type, NULL, NULL),
+                     MI_RESULT_OK);
+    ck_assert_int_eq(type, MI_STRING);
+    ck_assert_str_eq(value.string, "6");
+    ck_assert_int_eq(MI_Operation_Close(&operation), MI_RESULT_OK);
+    stop_host();
+}
+END_TEST
+
 static atomic_uint indications, finals, sum;
 static atomic_int final_result;
 
@@ -512,6 +538,7 @@ int main(void)
 
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, test_fetch, 0, 3);
+    tcase_add_test(tests, test_without_types);
     tcase_add_test(tests, test_called_back);
     tcase_add_test(tests, test_two_clients);
     tcase_add_loop_test(tests, test_refused, 0, COUNT(refusals));

@@ -52,6 +52,21 @@ bool value_equal(MI_Type type, const void *a, const void *b);
  */
 MI_Result value_from_text(MI_Type type, const char *text, void *to);
 
+/* (value_write.c) The digits of a number or the word of a boolean, as MOF and XML write them; a
+ * real always with a point. False for a real that is no number (NaN, an infinity): there is no form
+ * for it. */
+enum { VALUE_NUMBER_SIZE = 40 };
+bool value_number_text(MI_Type type, const void *from, char text[VALUE_NUMBER_SIZE]);
+
+/* The bytes of a char16 in UTF-8, which one half of a surrogate pair is not, and a NUL. Their
+ * number. */
+enum { VALUE_CHAR16_SIZE = 4 };
+size_t value_char16_text(const void *from, char text[VALUE_CHAR16_SIZE]);
+
+/* A scalar other than a string or an instance, as value_from_text() reads it. False for one that
+ * has no such text: NaN, an infinity, an impossible datetime, a char16 that is no character. */
+bool value_to_text(MI_Type type, const void *from, char text[VALUE_NUMBER_SIZE]);
+
 /* (datetime.c) Whether a datetime can be written as DSP0004 (5.2.4) demands: a day of the calendar,
  * a time of day, and numbers that fit their digits. */
 bool value_datetime_possible(const MI_Datetime *value);
@@ -217,6 +232,15 @@ struct instance_convert {
  */
 MI_Result instance_convert_to(const MI_Instance *from, const MI_ClassDecl *decl,
                               const struct instance_convert *how, MI_Instance **ret_instance);
+
+/*
+ * (instance_texts.c) The same content for a client that takes strings alone
+ * (MI_OPERATIONFLAGS_NO_RTTI): a dynamic instance of that class name, whose numbers, booleans and
+ * datetimes are the strings that instance_convert_to() reads back, in arrays, too. References and
+ * embedded instances stay such, with strings in them. Keys stay keys. NOT_SUPPORTED for a value
+ * that has no text (value_to_text()), else as instance_copy().
+ */
+MI_Result instance_texts(const MI_Instance *from, MI_Instance **ret_instance);
 
 /* The number of elements of any instance, whatever made it; 0 for NULL or one that cannot be read.
  * Instances without a function table are read through their declaration. */

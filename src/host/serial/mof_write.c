@@ -163,9 +163,9 @@ static void write_datetime(struct serial_out *out, const void *value)
 
 static void write_number(struct serial_out *out, MI_Type type, const void *value)
 {
-    char number[SERIAL_NUMBER_SIZE];
+    char number[VALUE_NUMBER_SIZE];
 
-    if (!serial_number_text(type, value, number)) {
+    if (!value_number_text(type, value, number)) {
         serial_fail(out, MI_RESULT_NOT_SUPPORTED);
         return;
     }

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What MOF and XML have in common on the way out: numbers, the qualifiers that flags stand for, and
- * the classes that an instance brings with it.
+ * What MOF and XML have in common on the way out: the qualifiers that flags stand for, and the
+ * classes that an instance brings with it.
  */
 #include "host/serial/write.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
-
-#include "base/real.h"
 
 void serial_fail(struct serial_out *out, MI_Result result)
 {
@@ -40,60 +36,6 @@ bool serial_goes_on(struct serial_out *out)
 
 /* ---- values -----------------------------------------------------------------------------------
  */
-
-/* realValue of MOF needs a point, and a number without one would be read as an integer where no
- * class says what it is. */
-static bool real_with_point(double value, char text[SERIAL_NUMBER_SIZE])
-{
-    char plain[REAL_TEXT_SIZE];
-
-    if (!isfinite(value)) {
-        return false;
-    }
-    (void)real_text(value, plain);
-    size_t before = strcspn(plain, ".eE");
-    const char *point = plain[before] == '.' ? "" : ".0";
-    snprintf(text, SERIAL_NUMBER_SIZE, "%.*s%s%s", (int)before, plain, point, plain + before);
-    return true;
-}
-
-static bool signed_text(MI_Type type, const MI_Value *value, char text[SERIAL_NUMBER_SIZE])
-{
-    const long long number = type == MI_SINT8    ? value->sint8
-                             : type == MI_SINT16 ? value->sint16
-                             : type == MI_SINT32 ? value->sint32
-                                                 : value->sint64;
-    snprintf(text, SERIAL_NUMBER_SIZE, "%lld", number);
-    return true;
-}
-
-bool serial_number_text(MI_Type type, const void *from, char text[SERIAL_NUMBER_SIZE])
-{
-    MI_Value value = {0};
-
-    memcpy(&value, from, value_element_size(type));
-    switch (type) {
-    case MI_BOOLEAN:
-        snprintf(text, SERIAL_NUMBER_SIZE, "%s", value.boolean ? "TRUE" : "FALSE");
-        return true;
-    case MI_REAL32:
-        return real_with_point((double)value.real32, text);
-    case MI_REAL64:
-        return real_with_point(value.real64, text);
-    case MI_SINT8:
-    case MI_SINT16:
-    case MI_SINT32:
-    case MI_SINT64:
-        return signed_text(type, &value, text);
-    default: /* the bytes above the value are 0 */
-        snprintf(text, SERIAL_NUMBER_SIZE, "%llu",
-                 (unsigned long long)(type == MI_UINT8    ? value.uint8
-                                      : type == MI_UINT16 ? value.uint16
-                                      : type == MI_UINT32 ? value.uint32
-                                                          : value.uint64));
-        return true;
-    }
-}
 
 const void *serial_array_element(MI_Type type, const MI_Array *array, MI_Uint32 index)
 {

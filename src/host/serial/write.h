@@ -29,12 +29,6 @@ bool serial_datetime(struct serial_out *out, const void *value, char text[26]);
 /* Whether writing may go on: no failure, and not beyond a limit, which is then the failure. */
 bool serial_goes_on(struct serial_out *out);
 
-/* The digits of a number or the word of a boolean, as both formats write them; a real always with a
- * point. False for a real that is no number (NaN, an infinity): neither format has a form for it.
- */
-enum { SERIAL_NUMBER_SIZE = 40 };
-bool serial_number_text(MI_Type type, const void *value, char text[SERIAL_NUMBER_SIZE]);
-
 /* The index-th element of an array; NULL when it is a NULL string or instance. */
 const void *serial_array_element(MI_Type type, const MI_Array *array, MI_Uint32 index);
 

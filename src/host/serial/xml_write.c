@@ -67,21 +67,9 @@ static void write_escaped(struct serial_out *out, const char *string, size_t all
 
 static void write_char16(struct serial_out *out, const void *value)
 {
-    MI_Char16 code = 0;
-    char bytes[3];
-    size_t length = 0;
+    char bytes[VALUE_CHAR16_SIZE];
+    size_t length = value_char16_text(value, bytes);
 
-    memcpy(&code, value, sizeof(code));
-    if (code < 0x80) {
-        bytes[length++] = (char)code;
-    } else if (code < 0x800) {
-        bytes[length++] = (char)(0xC0 | code >> 6);
-        bytes[length++] = (char)(0x80 | (code & 0x3F));
-    } else {
-        bytes[length++] = (char)(0xE0 | code >> 12);
-        bytes[length++] = (char)(0x80 | (code >> 6 & 0x3F));
-        bytes[length++] = (char)(0x80 | (code & 0x3F));
-    }
     write_escaped(out, bytes, length); /* half of a surrogate pair is not UTF-8 */
 }
 
@@ -110,9 +98,9 @@ static void write_embedded(struct serial_out *out, const MI_Instance *instance)
 
 static void write_number(struct serial_out *out, MI_Type type, const void *value)
 {
-    char number[SERIAL_NUMBER_SIZE];
+    char number[VALUE_NUMBER_SIZE];
 
-    if (!serial_number_text(type, value, number)) {
+    if (!value_number_text(type, value, number)) {
         serial_fail(out, MI_RESULT_NOT_SUPPORTED);
         return;
     }

@@ -498,6 +498,7 @@ struct request {
     MI_PropertySet *set;       /* owned */
     bool pass_set;             /* it is passed to the provider */
     bool project;              /* results are reduced to it and the keys */
+    bool texts;                /* results have strings for numbers: their client wants no types */
     struct wql *query;         /* owned; results that it does not match are dropped */
     MI_Filter filter;          /* made of it, for providers */
     bool match;                /* enumerates, and keeps the results with the keys of instance */
@@ -948,6 +949,10 @@ void event_free(struct event *event);
  * one that is independent of modules. SERVER_LIMITS_EXCEEDED or the errors of instance_copy(). */
 MI_Result result_new(const struct request *request, const MI_Instance *posted,
                      const struct decl_copy *copies, struct result **ret_result);
+
+/* Then the types of the client's flags: without any, where it asks for that. The errors of
+ * instance_texts(). */
+MI_Result result_as_wanted(const struct request *request, struct result *item);
 
 /* NULL is ignored. */
 void result_free(struct result *result);

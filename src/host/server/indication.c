@@ -365,15 +365,19 @@ static MI_Result make_result(const struct request *request, const MI_Instance *i
         return MI_RESULT_OK;
     }
     MI_Result result = result_new(request, indication, NULL, &item);
+    if (result == MI_RESULT_OK) {
+        result = result_as_wanted(request, item);
+    }
     if (result == MI_RESULT_OK && bookmark != NULL) {
         item->bookmark = base_copy_text(bookmark);
-        if (item->bookmark == NULL) {
-            result_free(item);
-            return MI_RESULT_SERVER_LIMITS_EXCEEDED;
-        }
+        result = item->bookmark == NULL ? MI_RESULT_SERVER_LIMITS_EXCEEDED : MI_RESULT_OK;
+    }
+    if (result != MI_RESULT_OK) {
+        result_free(item);
+        return result;
     }
     *ret_item = item;
-    return result;
+    return MI_RESULT_OK;
 }
 
 static void post_to(struct operation *operation, const MI_Instance *indication,

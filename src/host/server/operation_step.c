@@ -246,6 +246,9 @@ MI_Result operation_post(struct operation *operation, struct context *context,
     if (made == MI_RESULT_OK && request->kind == REQUEST_INVOKE) {
         made = stream_join(operation, item->instance);
     }
+    if (made == MI_RESULT_OK) {
+        made = result_as_wanted(request, item);
+    }
     MI_Result answer = MI_RESULT_OK;
     pthread_mutex_lock(&operation->lock);
     if (made == MI_RESULT_OK) {

@@ -300,11 +300,21 @@ static MI_Result take_delivery(const MI_SubscriptionDeliveryOptions *delivery,
     return result;
 }
 
+/* Whether the client wants strings alone. One that also asks for types gets them. */
+static bool wants_texts(MI_Uint32 flags)
+{
+    const MI_Uint32 types = MI_OPERATIONFLAGS_BASIC_RTTI | MI_OPERATIONFLAGS_STANDARD_RTTI |
+                            MI_OPERATIONFLAGS_FULL_RTTI;
+
+    return (flags & MI_OPERATIONFLAGS_NO_RTTI) != 0 && (flags & types) == 0;
+}
+
 MI_Result plan_request(struct miguard_host *host, const struct request_input *input,
                        MI_Uint32 flags, struct request *request, struct result **ret_results)
 {
     request->kind = input->kind;
     request->keys_only = input->keys_only ? MI_TRUE : MI_FALSE;
+    request->texts = wants_texts(flags);
     request->steps = &request->first;
     MI_Result result = copy_text(input->name_space, &request->name_space);
     if (result != MI_RESULT_OK) {

@@ -137,3 +137,26 @@ MI_Result result_new(const struct request *request, const MI_Instance *posted,
     *ret_result = item;
     return MI_RESULT_OK;
 }
+
+/* Last, when the instance is whole: what was streamed belongs to it, too. The texts of numbers are
+ * larger than the numbers, so that the size is looked at again. */
+MI_Result result_as_wanted(const struct request *request, struct result *item)
+{
+    MI_Instance *texts = NULL;
+    size_t size = 0;
+
+    if (!request->texts) {
+        return MI_RESULT_OK;
+    }
+    MI_Result result = instance_texts(item->instance, &texts);
+    if (result != MI_RESULT_OK) {
+        return result;
+    }
+    instance_delete(item->instance);
+    item->instance = texts;
+    if (!instance_fits(texts, MIGUARD_HOST_MAX_INSTANCE_BYTES, &size)) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    item->size = sizeof(*item) + size;
+    return MI_RESULT_OK;
+}

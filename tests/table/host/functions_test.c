@@ -210,6 +210,7 @@ int main(void)
     object_rows();
     client_rows();
     context_rows();
+    flag_rows();
     lifecycle_rows();
 
     size_t pairs = compare_with_lists(&function_count);

@@ -37,6 +37,7 @@ void options_rows(void);
 void object_rows(void);
 void client_rows(void);
 void context_rows(void);
+void flag_rows(void);
 void lifecycle_rows(void);
 
 #endif
