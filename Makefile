@@ -389,24 +389,29 @@ test-deps: deps
 	    NEED_SHELLS=1 NEED_DEB=1 NEED_LIBDW=1 NEED_LIBEDIT=1 NEED_POSTGRESQL=1 NEED_MINISIGN=1 NEED_RECIPES=1 NEED_DUCKDB=1 NEED_FLEET=1 sh src/deps.sh || \
 	    echo "  some programs that tests use cannot be installed; those tests are skipped"
 
-# As many tests as processors at a time (JOBS), those that compile and those that take long first: the
-# last one would run alone.
+# Three tests for each two processors at a time (JOBS): a third of the time that programs take is waiting. Those that
+# take longest come first, since the last one would run alone; then those that compile.
 scripts := tests/package/quickstart_test.sh $(addprefix tests/live/,sign_test.sh bundle_test.sh bundle_recipes_test.sh build_test.sh bindings_test.sh older_libc_test.sh layers_test.sh \
     reproducible_test.sh switch_cxx_test.sh mi_names_test.sh words_test.sh man_test.sh policy_man_test.sh audit_man_test.sh \
     audit_init_test.sh completion_test.sh unwind_cxx_test.sh abi_test.sh copies_test.sh unload_test.sh \
     installed_test.sh examples_build_test.sh daemon_man_test.sh sigma_test.sh fleet_opensearch_test.sh audit_alert_test.sh policy_edit_test.sh bench_test.sh core_test.sh \
     module_info_test.sh call_line_test.sh)
-JOBS ?= $(shell nproc)
+JOBS ?= $(shell expr $$(nproc) \* 3 / 2)
 scripts += tests/live/flat_memory_test.sh tests/live/package_test.sh tests/live/pages_test.sh
 folder_of = $(filter $(OUT)/tests/$(1)/%,$(tests))
+# By the tables that run.sh prints; those of a stage that differ from check's are behind.
+longest := $(addprefix %/,quickstart_test.sh audit_verify_test audit_narrow_test fork_locks_test fleet_postgresql_test older_libc_test.sh \
+    reproducible_test.sh policy_same_test audit_record_test gate_signals_test audit_file_fault_test host_flow_test \
+    flat_memory_test.sh layers_test.sh directory_test)
+longest_first = $(foreach name,$(longest),$(filter $(name),$(1))) $(filter-out $(longest),$(1))
 check: test-deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops)
 	@$(MAKE) --no-print-directory $(PARALLEL) tests
-	@OUT=$(OUT) CC=$(CC) JOBS=$(JOBS) sh tests/run.sh $(scripts) $(foreach folder,live fault table unit, \
-	    $(call folder_of,$(folder))) $(abi_test) $(demo)
+	@OUT=$(OUT) CC=$(CC) JOBS=$(JOBS) sh tests/run.sh $(call longest_first,$(scripts) \
+	    $(foreach folder,live fault table unit,$(call folder_of,$(folder)))) $(abi_test) $(demo)
 
 # What has a switch to go through all of it; check takes some of its steps.
 long := table/bounding_test table/cancel_test table/gate_fast_test fault/audit_file_fault_test live/audit_kill_test \
-        live/lifetime_test table/host_instance_model_test unit/host_flow_test
+        live/lifetime_test table/host_instance_model_test unit/host_flow_test unit/audit_narrow_test unit/audit_verify_test
 check-long: deps ## the tests whose loops check shortens, at full length (some minutes)
 	@$(MAKE) --no-print-directory $(PARALLEL) $(long:%=$(OUT)/tests/%) everything
 	@OUT=$(OUT) CC=$(CC) JOBS=$(JOBS) FULL=1 sh tests/run.sh $(long:%=$(OUT)/tests/%) tests/live/flat_memory_test.sh
@@ -435,7 +440,7 @@ run-quick: export CK_TIMEOUT_MULTIPLIER ?= 10
 run-quick: export TSAN_OPTIONS := atexit_sleep_ms=20 $(TSAN_OPTIONS)
 run-quick:
 	@$(MAKE) --no-print-directory $(PARALLEL) everything $(nss_module) $(quick_tests)
-	@OUT=$(OUT) CC=$(CC) QUICK=1 JOBS=$(JOBS) sh tests/run.sh $(quick_tests)
+	@OUT=$(OUT) CC=$(CC) QUICK=1 JOBS=$(JOBS) sh tests/run.sh $(call longest_first,$(quick_tests))
 
 check-tsan: ## the tests with threads under ThreadSanitizer
 	@$(MAKE) --no-print-directory check SANITIZE=thread
@@ -538,7 +543,7 @@ build/fuzz/%: tests/fuzz/%.c build/fuzz/sources.a
 check-fuzz: ## feed each reader inputs that are malformed (FUZZ_SECONDS=60, each)
 	@NEED_CLANG=1 $(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory $(PARALLEL) $(fuzz)
-	@printf '%s\n' $(fuzz) | xargs -P $(JOBS) -n 1 env FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh
+	@printf '%s\n' $(fuzz) | xargs -P $(shell nproc) -n 1 env FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh
 
 coverage: ## line and branch coverage of the libraries, as text
 	@$(MAKE) --no-print-directory check COVERAGE=1
