@@ -416,7 +416,10 @@ int main(void)
 {
     Suite *suite = suite_create("audit_narrow");
     TCase *all = tcase_create("all");
-    int loops = getenv("EMULATED") != NULL ? 6 : getenv("QUICK") != NULL ? 30 : 300;
+    int loops = getenv("FULL") != NULL       ? 300
+                : getenv("EMULATED") != NULL ? 3
+                : getenv("QUICK") != NULL    ? 20
+                                             : 100;
 
     tcase_set_timeout(all, 120);
     tcase_add_loop_test(all, part_is_whole, 0, loops);
