@@ -90,7 +90,7 @@ struct work {
     MI_ConstUint32Field Amount;
 };
 
-static char names[PROPERTIES][8];
+static char names[PROPERTIES][16]; /* room for any int, as -Wformat-truncation asks */
 static MI_PropertyDecl properties[PROPERTIES];
 static const MI_PropertyDecl *property_list[PROPERTIES];
 static MI_SchemaDecl schema;
