@@ -991,9 +991,10 @@ static void step(void)
 int main(void)
 {
     const char *seed = getenv("SEED");
-    const unsigned long steps = getenv("FULL") != NULL    ? 1000000
-                                : getenv("QUICK") != NULL ? 30000
-                                                          : 200000;
+    const unsigned long steps = getenv("FULL") != NULL       ? 1000000
+                                : getenv("EMULATED") != NULL ? 10000
+                                : getenv("QUICK") != NULL    ? 30000
+                                                             : 200000;
     static const MI_Result reached[] = {MI_RESULT_OK,
                                         MI_RESULT_FAILED,
                                         MI_RESULT_INVALID_PARAMETER,

@@ -1194,7 +1194,8 @@ START_TEST(a_path_counts_as_a_level)
 }
 END_TEST
 
-/* A long text within several others would be copied for each of them. */
+/* A long text within several others would be copied for each of them. With QUICK=1 only the two
+ * depths beside the limit are read. */
 START_TEST(texts_within_texts_have_a_limit)
 {
     const size_t length = 15 << 20;
@@ -1205,8 +1206,10 @@ START_TEST(texts_within_texts_have_a_limit)
     strcpy(end + length, "</VALUE></PROPERTY></INSTANCE>");
     for (unsigned depth = 0; depth <= 5; depth++) {
         char *outer = wrap(XML, text);
-        ck_assert_int_eq(result_of(XML, text),
-                         depth <= 4 ? MI_RESULT_OK : MI_RESULT_SERVER_LIMITS_EXCEEDED);
+        if (depth >= 4 || getenv("QUICK") == NULL) {
+            ck_assert_int_eq(result_of(XML, text),
+                             depth <= 4 ? MI_RESULT_OK : MI_RESULT_SERVER_LIMITS_EXCEEDED);
+        }
         free(text);
         text = outer;
     }

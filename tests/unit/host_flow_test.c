@@ -407,7 +407,11 @@ START_TEST(test_flat_memory)
 
     ck_assert(start_host());
     bool checked = getenv("RUNNER") != NULL; /* by valgrind, whose own memory grows */
-    reset(getenv("FULL") != NULL ? 1000000 : checked ? 10000 : 100000);
+    reset(getenv("FULL") != NULL       ? 1000000
+          : getenv("EMULATED") != NULL ? 4000
+          : checked                    ? 10000
+          : getenv("QUICK") != NULL    ? 30000
+                                       : 100000);
     reset_client(0, false);
     slow_pace = paces[_i].slow;
     early_kib = most_kib = 0;
