@@ -16,7 +16,7 @@
 #include "support/raw.h"
 #include "support/record.h"
 
-enum { STRAY = 65534, PATIENCE = 300 /* times 10 ms */ };
+enum { STRAY = 65534, PATIENCE = 3000 /* times 10 ms */ };
 
 static const char *const *words;
 static struct demo_counts counts;

@@ -25,7 +25,7 @@
 #include "support/log.h"
 #include "support/raw.h"
 
-enum { SOMEBODY = 54321, PATIENCE = 500 }; /* times 10 ms */
+enum { SOMEBODY = 54321, PATIENCE = 3000 }; /* times 10 ms */
 
 static const struct miguard_groups none = {MIGUARD_GROUPS_CLEAR, NULL, 0, NULL};
 

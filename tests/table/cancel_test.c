@@ -40,7 +40,7 @@
 enum {
     SOMEBODY = 65534,
     SLOW = 1,
-    PATIENCE = 5,
+    PATIENCE = 60,
     /* seconds that anything may take */ ENOUGH = 20 /* failures */
 };
 

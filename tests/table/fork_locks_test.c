@@ -30,7 +30,7 @@
 #include "miguard/switch.h"
 #include "support/log.h"
 
-enum { MOST_PLACES = 400, HELD_MS = 10, CHILD_SECONDS = 10 };
+enum { MOST_PLACES = 400, HELD_MS = 10, CHILD_SECONDS = 60 };
 
 static int passed, failed;
 

@@ -37,7 +37,7 @@
 #include "support/raw.h"
 #include "support/stub_host.h"
 
-enum { CHILD_SECONDS = 20, SERVED = 1, REFUSED = 2, CHANGED = 3 };
+enum { CHILD_SECONDS = 60, SERVED = 1, REFUSED = 2, CHANGED = 3 };
 
 static int passed, failed;
 

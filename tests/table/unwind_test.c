@@ -22,7 +22,7 @@
 #include "support/log.h"
 #include "support/stub_host.h"
 
-enum { SOMEBODY = 65534, PATIENCE = 20 };
+enum { SOMEBODY = 65534, PATIENCE = 60 };
 
 static unsigned passed, failed;
 static const char *row_name = "";

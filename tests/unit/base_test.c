@@ -395,7 +395,7 @@ START_TEST(a_line_goes_to_standard_error_only)
     if (out >= 0) {
         ck_assert_int_eq(dup2(out, STDERR_FILENO), STDERR_FILENO);
     }
-    alarm(5);
+    alarm(60);
     errno = ENOTTY;
     stderr_line("%s %d", "a\033[31m\nline\xFF", 7);
     int error = errno;
