@@ -336,6 +336,17 @@ $(OUT)/tests/shim/host: tests/support/shim/host.c $(patsubst %.c,$(OUT)/obj/%.o,
 	$(Q)$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) $(LINKHARD) -Itests -o $@ $(filter %.c %.o,$^) -L$(OUT) -lmiguard-host \
 	    -lmiguard -pthread -ldl -Wl,-rpath,'$$ORIGIN/../..'
 
+# Modules that share a class tree, by kind; "kept" is one that asks not to be unmapped.
+tree_modules := $(addprefix $(OUT)/tests/tree/,$(addsuffix .so,base changed conflict leaf refusing \
+    silent nothing kept))
+$(OUT)/tests/tree/%.so: tests/support/tree/tree.c include/MI.h
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -fPIC -shared $(LINKHARD) -o $@ $< \
+	    -DTREE_KIND=$(if $(findstring kept,$*),base -Wl$(comma)-z$(comma)nodelete,$*) \
+	    -DTREE_MAIN=MI_$(if $(findstring nothing,$*),Other,Main)
+$(OUT)/tests/unit/host_reload_test: | $(tree_modules)
+
 # ---- tests -------------------------------------------------------------------------------------
 # A test's own objects stand before the archives, so that a fault test can put its own definition
 # of an allocation or kernel table in place of the library's.
@@ -426,7 +437,7 @@ slow := %/audit_model_test %/gate_signals_test %/name_spelling_test %/identity_m
         %/lifetime_test %/switch_storm_test %/contexts_test %/denied_test %/directory_test \
         %/audit_full_test %/audit_space_test %/audit_kill_test
 threaded := $(foreach test,gateway gate audit audit_memory audit_file audit_rotate audit_sinks audit_repeat audit_scan audit_verify slots \
-              switch_scope guarded_server guarded_operation host_server host_flow host_limits host_unload host_subscribe host_lifecycle host_stream operation_once binding,unit/$(test)_test) \
+              switch_scope guarded_server guarded_operation host_server host_flow host_limits host_unload host_reload host_subscribe host_lifecycle host_stream operation_once binding,unit/$(test)_test) \
             $(foreach test,fork_proof wait cancel adopt_barrier left_open,table/$(test)_test) \
             $(foreach test,policy_reload contexts switch_storm binding_storm pool_home foreign_storm,live/$(test)_test)
 .PHONY: check-asan-quick check-tsan-quick run-quick

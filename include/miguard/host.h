@@ -25,8 +25,9 @@ struct miguard_host;
 
 struct miguard_host_options {
     /*
-     * Called once for each loaded module with the return value of its MI_Main(); its own return
-     * value is served instead. NULL: no wrapper; returning NULL refuses the module.
+     * Called each time a module is loaded with the return value of its MI_Main(); its own return
+     * value is served instead, until the module is unloaded. NULL: no wrapper; returning NULL
+     * refuses the module. Several threads may call it at a time.
      */
     MI_Module *(*wrap)(MI_Server *server, MI_Module *module);
     /*
@@ -39,9 +40,12 @@ struct miguard_host_options {
     /*
      * Milliseconds after its last request after which the provider of a class is unloaded; its next
      * request loads it again. 0 means 90,000, MIGUARD_HOST_KEEP_LOADED never. A provider prevents
-     * it by MI_Context_RefuseUnload(). Unload runs on a thread that the first successful
-     * miguard_host_load() or miguard_host_add() starts, with all signals blocked and the
-     * credentials of its caller. Modules stay loaded and mapped.
+     * it by MI_Context_RefuseUnload(). A module that was loaded from a file is unloaded and
+     * unmapped, too, this time after its last operation was closed, when none of its providers is
+     * loaded; a request loads it again before its starter returns. Load, Unload and the library's
+     * constructors then run on threads that the first successful miguard_host_load() or
+     * miguard_host_add() starts, with all signals blocked and the credentials of its caller.
+     * What clients have of a module, as instances and classes, outlives it.
      */
     unsigned idle_unload_ms;
 };
@@ -65,6 +69,15 @@ struct miguard_host_options {
 
 /*
  * How the host runs requests, where the MI API leaves a choice:
+ * - Several modules may declare classes of one tree; each has the declarations of its superclasses,
+ *   and an instance is of the class that its own module declares. Where several have a provider for
+ *   a class in one namespace, the one that was registered first serves it, by its declaration,
+ *   whether the others declare the same or not, and whether it is loaded at the moment; without a
+ *   provider the first declaration counts. A deep enumeration calls each class once.
+ * - A module's Unload must have ended its threads when it posts its result, and what calls its code
+ *   later, as destructors of thread-specific data: then its library is unmapped. One that cannot
+ *   do so calls MI_Context_RefuseUnload() in the Load of a class, or is linked with -z nodelete;
+ *   then MI_Main() and Load are called again in the same memory.
  * - A synchronous operation for one object calls the provider before its starter returns. A
  * provider may answer later, from any thread; then MI_Operation_Get...() waits.
  * - A synchronous operation that may have any number of results (enumeration, query, associators,
@@ -128,8 +141,14 @@ miguard_host_new(const struct miguard_host_options *options, struct miguard_host
  *
  * path must contain a slash, so that no search path is used. Errors: INVALID_ARGUMENT, NOT_FOUND,
  * BAD_MODULE (not a library, no MI_Main, newer version, other character size, an invalid
- * declaration, refused by wrap, Load failed or did not post in time; detail says which), NO_MEMORY.
- * The host is unchanged on failure. Do not call it while requests run.
+ * declaration, refused by wrap, Load failed or did not post in time; detail says which), NO_MEMORY,
+ * BAD_STATE (another thread loads the file for too long, or a forked child). The host is unchanged
+ * on failure. Thread safe, also while requests run.
+ *
+ * A file that is registered in the namespace already is loaded anew if it has changed: the new one
+ * serves from then on, with what it declares, and the old one is unloaded when its last operation
+ * is closed, whatever idle_unload_ms is. Replace a file by rename(2): one that was written to while
+ * it is loaded is BAD_MODULE. A file that changed while it was not loaded counts without that.
  */
 MIGUARD_API MIGUARD_CHECKED enum miguard_status miguard_host_load(struct miguard_host *host,
                                                                   const char *path,

@@ -131,11 +131,12 @@ START_TEST(test_contexts)
     ck_assert(start_host());
     ck_assert_int_eq(get(&session, "T_Widget", "a", ids, sizeof(ids)), MI_RESULT_OK);
     while (context_in_use() < MIGUARD_HOST_MAX_CONTEXTS) {
-        contexts[count] = context_new(CONTEXT_PROVIDER_LOAD, host->modules, NULL, NULL);
+        contexts[count] =
+            context_new(CONTEXT_PROVIDER_LOAD, host->catalogue->modules[0], NULL, NULL);
         ck_assert_ptr_nonnull(contexts[count++]);
     }
     ck_assert_uint_eq(count, MIGUARD_HOST_MAX_CONTEXTS);
-    ck_assert_ptr_null(context_new(CONTEXT_PROVIDER_LOAD, host->modules, NULL, NULL));
+    ck_assert_ptr_null(context_new(CONTEXT_PROVIDER_LOAD, host->catalogue->modules[0], NULL, NULL));
     ck_assert_int_eq(get(&session, "T_Widget", "a", ids, sizeof(ids)),
                      MI_RESULT_SERVER_LIMITS_EXCEEDED);
     /* A Load needs one, too. */

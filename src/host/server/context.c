@@ -139,6 +139,7 @@ struct context *context_new(enum context_kind kind, struct module *module,
     context->module = module;
     context->provider = provider;
     context->operation = operation;
+    atomic_fetch_add(&module->users, 1);
     context->depth = operation == NULL ? dispatch_depth() : operation->depth + 1;
     context->session = NULL;
     context->cancel = NULL;
@@ -207,6 +208,7 @@ void context_unpin(struct context *context)
     if (operation != NULL) {
         provider_leave(context->provider);
     }
+    atomic_fetch_sub(&context->module->users, 1); /* before those that wait for it are woken */
     put_to_rest(context);
     if (operation == NULL) {
         host_release(host);

@@ -2,8 +2,7 @@
 /*
  * The public functions of the embedded server.
  *
- * The list of modules changes only while no request runs (miguard/host.h demands that of callers),
- * so requests read it without a lock.
+ * What was registered, and what of it is loaded, is in registry.c.
  *
  * miguard_host_new() makes the host, miguard_host_load() and miguard_host_add() give it modules,
  * miguard_host_session() gives a client its session, and miguard_host_free() ends all of them in
@@ -30,18 +29,10 @@ void host_retain(struct miguard_host *host)
     pthread_mutex_unlock(&host->lock);
 }
 
-/* The list from its end, which is the reverse order of loading. */
 static void host_destroy(struct miguard_host *host)
 {
-    while (host->modules != NULL) {
-        struct module **link = &host->modules;
-        while ((*link)->next != NULL) {
-            link = &(*link)->next;
-        }
-        struct module *last = *link;
-        *link = NULL;
-        module_free(last);
-    }
+    registry_free(host);
+    pthread_cond_destroy(&host->wanted);
     pthread_cond_destroy(&host->idle);
     pthread_cond_destroy(&host->changed);
     pthread_mutex_destroy(&host->lock);
@@ -98,6 +89,11 @@ enum miguard_status miguard_host_new(const struct miguard_host_options *options,
     pthread_mutex_init(&host->lock, NULL);
     clock_cond_init(&host->changed);
     clock_cond_init(&host->idle);
+    clock_cond_init(&host->wanted);
+    if (!registry_init(host)) {
+        host_destroy(host);
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "host", NULL);
+    }
     *ret_host = host;
     return MIGUARD_OK;
 }
@@ -113,74 +109,16 @@ enum miguard_status host_refuse_inherited(const char *step, struct miguard_error
                      "the server is that of the process which this one was forked from");
 }
 
-/* At the end: the order of loading decides which module serves a class that two of them know. */
-static void append_module(struct miguard_host *host, struct module *module)
+static enum miguard_status add(struct miguard_host *host, const char *path,
+                               MI_MainFunction main_function, const char *name_space,
+                               struct miguard_error *reterr)
 {
-    struct module **end = &host->modules;
-    while (*end != NULL) {
-        end = &(*end)->next;
-    }
-    *end = module;
-}
+    enum miguard_status status = registry_add(host, path, main_function, name_space, reterr);
 
-/* The fault is a static text of module_fault(). */
-static enum miguard_status refuse_module(struct miguard_error *reterr, const char *fault)
-{
-    return error_set(reterr, MIGUARD_BAD_MODULE, 0, "MI_Main", "%s", fault);
-}
-
-/* What main_function returns, checked, and checked again after a gateway has wrapped it. The
- * wrapper's module is the one that is used. */
-static enum miguard_status take_module(struct miguard_host *host, MI_MainFunction main_function,
-                                       MI_Module **ret_mi, struct miguard_error *reterr)
-{
-    MI_Module *mi = main_function(server_table());
-    const char *fault = module_fault(mi);
-    if (fault != NULL) {
-        return refuse_module(reterr, fault);
-    }
-    if (host->options.wrap != NULL) {
-        mi = host->options.wrap(server_table(), mi);
-        if (mi == NULL) {
-            return refuse_module(reterr, "the module was refused by the wrapper");
-        }
-        fault = module_fault(mi);
-        if (fault != NULL) {
-            return refuse_module(reterr, fault);
-        }
-    }
-    *ret_mi = mi;
-    return MIGUARD_OK;
-}
-
-/* Makes, checks and loads a module, and adds it to the list when all that went well. Takes over
- * library, which may be NULL. */
-static enum miguard_status add_module(struct miguard_host *host, MI_MainFunction main_function,
-                                      void *library, const char *name_space,
-                                      struct miguard_error *reterr)
-{
-    struct module *module = NULL;
-    MI_Module *mi = NULL;
-
-    /* A module is made first, so that the library is closed in one place only. */
-    enum miguard_status status = module_new(host, library, name_space, &module, reterr);
-    if (status != MIGUARD_OK) {
-        return status;
-    }
-    status = take_module(host, main_function, &mi, reterr);
     if (status == MIGUARD_OK) {
-        status = module_take(module, mi, reterr);
+        idle_start(host);
     }
-    if (status == MIGUARD_OK) {
-        status = module_load(module, reterr);
-    }
-    if (status != MIGUARD_OK) {
-        module_free(module);
-        return status;
-    }
-    append_module(host, module);
-    idle_start(host);
-    return MIGUARD_OK;
+    return status;
 }
 
 /* A path without a slash would be searched for by dlopen(3) along LD_LIBRARY_PATH: which library is
@@ -189,9 +127,6 @@ enum miguard_status miguard_host_load(struct miguard_host *host, const char *pat
                                       const char *name_space, struct miguard_error *reterr)
 {
     ENTRY_UNCANCELLED;
-    MI_MainFunction main_function = NULL;
-    void *library = NULL;
-
     if (host == NULL || path == NULL || strchr(path, '/') == NULL) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "host load",
                          "a host and a path with a slash are needed");
@@ -199,11 +134,7 @@ enum miguard_status miguard_host_load(struct miguard_host *host, const char *pat
     if (host_is_inherited(host)) {
         return host_refuse_inherited("host load", reterr);
     }
-    enum miguard_status status = module_open(path, &library, &main_function, reterr);
-    if (status != MIGUARD_OK) {
-        return status;
-    }
-    return add_module(host, main_function, library, name_space, reterr);
+    return add(host, path, NULL, name_space, reterr);
 }
 
 /* As miguard_host_load(), for a module that is linked into the program: there is no library to
@@ -219,7 +150,7 @@ enum miguard_status miguard_host_add(struct miguard_host *host, MI_MainFunction 
     if (host_is_inherited(host)) {
         return host_refuse_inherited("host add", reterr);
     }
-    return add_module(host, main_function, NULL, name_space, reterr);
+    return add(host, NULL, main_function, name_space, reterr);
 }
 
 /* One after the other from the start of the list, since ending one needs the host's lock itself. */
@@ -241,18 +172,6 @@ static void end_sessions(struct miguard_host *host)
         if (session != NULL) {
             session_end(session, MI_REASON_SHUTDOWN);
             session_release(session);
-        }
-    }
-}
-
-/* A provider with a request that is not over, though its result may be there: its code runs. */
-static void abandon_used_modules(struct miguard_host *host)
-{
-    for (struct module *module = host->modules; module != NULL; module = module->next) {
-        for (MI_Uint32 i = 0; i < module->provider_count; i++) {
-            if (atomic_load(&module->providers[i].users) > 0) {
-                atomic_store(&module->abandoned, true);
-            }
         }
     }
 }
@@ -281,19 +200,9 @@ static bool quiesce(struct miguard_host *host)
     }
     pthread_mutex_unlock(&host->lock);
     if (!patient) {
-        abandon_used_modules(host);
+        registry_abandon(host, true);
     }
     return patient;
-}
-
-/* The module before `before` in the list; the last one for NULL. */
-static struct module *last_module(struct miguard_host *host, const struct module *before)
-{
-    struct module *module = host->modules;
-    while (module != NULL && module->next != before) {
-        module = module->next;
-    }
-    return module;
 }
 
 /* Where a provider still runs, all that it may use stays: what it holds is given back when it ends,
@@ -303,9 +212,7 @@ static bool leave_behind(struct miguard_host *host, bool quiet)
     if (quiet) {
         return false;
     }
-    for (struct module *module = host->modules; module != NULL; module = module->next) {
-        atomic_store(&module->abandoned, true);
-    }
+    registry_abandon(host, false);
     pthread_mutex_lock(&host->lock);
     host->left = host->references > 0;
     bool left = host->left;
@@ -332,9 +239,7 @@ void miguard_host_free(struct miguard_host *host)
     while (provider_unload_last(host)) {
         quiet = quiet && quiesce(host);
     }
-    for (struct module *module = last_module(host, NULL); module != NULL;
-         module = last_module(host, module)) {
-        module_unload(module);
+    while (registry_unload_last(host)) {
         quiet = quiet && quiesce(host);
     }
     if (!leave_behind(host, quiet)) {

@@ -30,6 +30,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <time.h>
 
 #include "base/entry.h"
@@ -72,9 +73,12 @@ struct lifecycle {
  * module. */
 struct provider {
     struct module *module;
-    const MI_ClassDecl *decl; /* NULL: serves the classes that its module's schema does not know */
-    /* The module's, or the gateway's in its place. Slots may be NULL. */
-    const MI_ProviderFT *ft;
+    /* The module's copy. NULL: serves the classes that its module's schema does not know. */
+    const MI_ClassDecl *decl;
+    /* A copy of the module's, or of the gateway's in its place: which slots are NULL is known also
+     * while the module is not loaded. */
+    MI_ProviderFT table;
+    const MI_ProviderFT *ft; /* that */
     /* What Load stored; set before the state becomes READY, and read only after. */
     void *self;
     atomic_int state; /* written under the host's lock */
@@ -95,17 +99,45 @@ struct provider {
     struct provider *loaded_before; /* the host's list, last loaded first */
 };
 
-/* One provider library and its providers. Made by module_new(), freed by module_free(). */
+/* LOADED to UNLOADING and then UNLOADED, or BROKEN when it does not answer. */
+enum module_state {
+    MODULE_NEW, /* not published */
+    MODULE_LOADED,
+    MODULE_UNLOADING, /* on the thread in unloader */
+    MODULE_UNLOADED,  /* its library may be unmapped; only the copies are there */
+    MODULE_BROKEN,
+};
+
+/* By which a file that has changed is known. */
+struct module_file {
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    struct timespec changed;
+};
+
+/* One loading of what was registered. Its memory is counted (`references`), and so is its use
+ * (`users`), which keeps its library mapped: see registry.c. */
 struct module {
-    struct module *next; /* in the order of loading */
+    struct module *next; /* in the host's list of retired ones */
     struct miguard_host *host;
+    struct registration *registration;
+    atomic_uint references;    /* of catalogues, and its registration's or the list's */
+    _Atomic uint32_t users;    /* operations that were planned with it, and its contexts */
+    _Atomic int64_t last_used; /* clock_now_ms() when the last operation was destroyed */
+    atomic_int state;          /* written under the host's lock */
+    pthread_t unloader;
+    bool retired;  /* another has its place; under the host's lock */
     void *library; /* dlopen(3)'s, NULL for a module that is linked in */
-    /* What MI_Main returned, checked; static storage of the library. */
+    struct module_file file;
+    /* What MI_Main returned, checked; static storage of the library. Valid while it is in use. */
     MI_Module *mi;
-    struct decl_copy *copies; /* of its declarations: what results are made with */
+    /* Of its declarations: what is planned and results are made with. */
+    struct decl_copy *copies;
+    const MI_SchemaDecl *schema; /* the copies; not NULL */
     /* What the module's Load stored, given to each provider's Load. */
     MI_Module_Self *self;
-    char *name_space; /* NULL: every one */
+    const char *name_space; /* the registration's; NULL: every one */
     struct provider *providers;
     /* One for each class with a table, and one for a dynamic table. */
     MI_Uint32 provider_count;
@@ -113,34 +145,53 @@ struct module {
     atomic_bool abandoned;
 };
 
-/* An empty module that serves name_space (NULL or "*": every one). Takes over library, also on
- * failure, so that it is closed in one place. MIGUARD_NO_MEMORY. */
-enum miguard_status module_new(struct miguard_host *host, void *library, const char *name_space,
-                               struct module **ret_module, struct miguard_error *reterr);
+/* A file or function that was registered; lives as long as the host. Under the host's lock. */
+struct registration {
+    struct registration *next; /* in the order of registration */
+    struct miguard_host *host;
+    char *path;                    /* NULL: a function */
+    MI_MainFunction main_function; /* NULL: a file */
+    char *name_space;              /* NULL: every one */
+    struct module *module;         /* the last one that was loaded; NULL until the first is */
+    bool loading, loader_known;    /* on the thread in loader */
+    pthread_t loader;
+    bool wanted;       /* the loader is to load it */
+    uint32_t attempts; /* loads that have ended, well or not */
+    uint32_t waiting;  /* requests that wait for it, or plan with it: it is not unloaded */
+};
 
-/* Maps the library and finds its MI_Main. Its constructors run on this thread, with the credentials
- * of the process. MIGUARD_NOT_FOUND when the file is missing, MIGUARD_BAD_MODULE when it cannot be
- * loaded or has no MI_Main. */
-enum miguard_status module_open(const char *path, void **ret_library,
-                                MI_MainFunction *ret_main_function, struct miguard_error *reterr);
+/* The modules that are current at one moment, in the order of registration; counted. */
+struct catalogue {
+    atomic_uint references;
+    size_t count;
+    struct module *modules[];
+};
 
-/* What is wrong with a module, or NULL: its API version, size of characters, and each declaration.
- * Checked before anything in it is used. */
-const char *module_fault(const MI_Module *mi);
+/* Loads what was registered, on this thread: maps the library, calls its MI_Main and its Load, and
+ * checks what it declares. One reference is the caller's. NOT_FOUND when the file is missing,
+ * BAD_MODULE when it cannot be loaded or has no MI_Main, is refused, or its Load posts an error or
+ * nothing in time; then the library stays mapped, since its code may still run. NO_MEMORY. */
+enum miguard_status module_make(struct registration *registration, struct module **ret_module,
+                                struct miguard_error *reterr);
 
-/* Makes the providers of what MI_Main() returned and module_fault() accepts. MIGUARD_NO_MEMORY. */
-enum miguard_status module_take(struct module *module, MI_Module *mi, struct miguard_error *reterr);
-
-/* Calls the module's Load and waits for its result, at most load_timeout_ms. MIGUARD_BAD_MODULE
- * when it posts an error, or nothing in time; then the library stays mapped, since its code may
- * still run. */
-enum miguard_status module_load(struct module *module, struct miguard_error *reterr);
+/* Whether the file at path is the one that the module was loaded from, unchanged. */
+bool module_is_current(const struct module *module, const char *path);
 
 /* Calls the module's Unload, after all its providers were unloaded. */
 void module_unload(struct module *module);
 
-/* Frees the module and unmaps its library, unless it was abandoned. */
-void module_free(struct module *module);
+/* Waits for calls of its threads, and unmaps its library. False when it stays mapped, since it was
+ * abandoned. */
+bool module_unmap(struct module *module);
+
+/* Its code may run for ever: it is neither unloaded nor unmapped any more. */
+void module_abandon(struct module *module, bool used);
+
+/* Releases a reference to its memory; NULL is allowed. */
+void module_release(struct module *module);
+
+/* The end of one that is in no catalogue; takes over its reference. */
+void module_discard(struct module *module);
 
 /* Whether name_space, compared without regard to case, is the module's. */
 bool module_serves(const struct module *module, const char *name_space);
@@ -157,7 +208,8 @@ MI_Result provider_enter(struct provider *provider);
 /* The end of a provider_enter() that succeeded. */
 void provider_leave(struct provider *provider);
 
-/* Unloads the provider if it has had no request since `before` and allows it. False, with the time
+/* Unloads the provider if it has had no request since `before` and allows it, or its module was
+ * replaced. False, with the time
  * of its last request, when it was not unloaded. Only the thread of idle.c calls it. */
 bool provider_unload_idle(struct provider *provider, int64_t before, int64_t *ret_last_used);
 
@@ -171,13 +223,51 @@ void idle_notice(struct miguard_host *host);
 /* Ends the thread, and waits for an Unload that it is in. */
 void idle_stop(struct miguard_host *host);
 
+/* (registry.c) The first, empty catalogue. False without memory. */
+bool registry_init(struct miguard_host *host);
+
+/* The current catalogue, counted for the caller. */
+struct catalogue *catalogue_acquire(struct miguard_host *host);
+void catalogue_release(struct catalogue *catalogue); /* NULL is allowed */
+
+/* Registers and loads a file or function, on this thread. A file that is registered in the same
+ * namespace already is loaded anew if it has changed; the old module ends when it is not in use any
+ * more. The errors of module_make(), and BAD_STATE. The host is unchanged on failure. */
+enum miguard_status registry_add(struct miguard_host *host, const char *path,
+                                 MI_MainFunction main_function, const char *name_space,
+                                 struct miguard_error *reterr);
+
+/* Counts a use of the module, until registry_leave(). One that is not loaded is loaded again by
+ * the loader's thread: then the answer is FAILED with *ret_awaited set, which keeps the new module
+ * loaded until registry_end_wait(), so that the caller can plan with a new catalogue. */
+MI_Result registry_enter(struct module *module, struct registration **ret_awaited);
+void registry_leave(struct module *module);
+void registry_end_wait(struct registration *registration); /* NULL is allowed */
+
+/* To the list of those that end when they are not in use, with the caller's reference; and away
+ * from it. The caller holds the host's lock. */
+void registry_retire(struct module *module);
+void registry_unretire(struct module *module);
+
+/* The file that a mapped library of the host was loaded from; false for any other library. */
+bool registry_file_of(struct miguard_host *host, const void *library, struct module_file *ret_file);
+
+/* The thread that loads modules again, unless it runs. The caller holds the host's lock. */
+bool registry_start_loader(struct miguard_host *host);
+
+/* For miguard_host_free(): unloads the module that was registered last; false when none is left.
+ * Abandons all modules, or those in use. Unmaps and frees all. */
+bool registry_unload_last(struct miguard_host *host);
+void registry_abandon(struct miguard_host *host, bool used);
+void registry_free(struct miguard_host *host);
+
 /* Unloads the provider that was loaded last: reverse order, since a provider may use one that was
  * loaded before it. False when no provider is left. */
 bool provider_unload_last(struct miguard_host *host);
 
 /* ---- the host (host.c) ------------------------------------------------------------------- */
 
-/* The server. Its list of modules changes only while no request runs (miguard/host.h). */
+/* The server. */
 struct miguard_host {
     /* A copy, with defaults filled in. */
     struct miguard_host_options options;
@@ -187,11 +277,15 @@ struct miguard_host {
     pthread_mutex_t lock;
     /* A reference was released, or a provider has left LOADING. */
     pthread_cond_t changed;
-    /* In the order of loading, which decides where two serve one class. */
-    struct module *modules;
-    struct provider *loaded; /* last loaded first */
-    pthread_cond_t idle;     /* for the thread of idle.c: a provider was loaded, or it is to end */
+    /* In the order of registration, which decides where two serve one class. */
+    struct registration *registrations;
+    struct catalogue *catalogue; /* their modules */
+    struct module *retired;      /* replaced, and not ended yet */
+    struct provider *loaded;     /* last loaded first */
+    pthread_cond_t idle; /* for the thread of idle.c: something was loaded, or it is to end */
     bool idle_running, idle_ending;
+    pthread_cond_t wanted; /* for the loader: a request waits, or it is to end */
+    bool loader_running;
     struct session *sessions; /* of clients */
     uint64_t references;      /* sessions, and contexts without an operation */
     /* Of them, lifecycle contexts: only the Unload of their provider ends them. */
@@ -476,6 +570,7 @@ struct request_input {
  * a dynamic provider; borrowed. */
 struct step {
     struct provider *provider;
+    bool entered; /* a use of the provider's module is counted for it */
     const char *class_name;
     MI_Instance *instance; /* owned; of associators and references: the object for this provider */
     struct subscription *subscription; /* owned; from indication_begin() to indication_end() */
@@ -485,10 +580,12 @@ struct step {
  * Released by plan_release(). */
 struct request {
     enum request_kind kind;
+    struct catalogue *catalogue;  /* that it was planned with */
+    struct registration *awaited; /* while it is planned: what was loaded for it */
     char *name_space;
     char *class_name;
     char *method_name;
-    const MI_MethodDecl *method; /* NULL for a dynamic provider */
+    const MI_MethodDecl *method; /* the module's own; NULL for a dynamic provider */
     MI_Boolean keys_only;
     char *result_class, *role, *result_role; /* of associators and references; may be NULL */
     char *bookmark;                          /* of a subscription; NULL without */
@@ -535,28 +632,30 @@ void plan_release(struct request *request);
 /* (plan_class.c) Where a class is served. provider NULL: known, but not served. */
 struct plan_class {
     struct module *module;
-    const MI_ClassDecl *decl; /* NULL: dynamic */
+    const MI_ClassDecl *decl; /* the module's copy; NULL: dynamic */
     struct provider *provider;
 };
 
 /* INVALID_NAMESPACE when no module serves it, INVALID_CLASS when none of those that do knows the
  * class. All pointers are borrowed from the module. */
-MI_Result plan_find_class(struct miguard_host *host, const char *name_space, const char *name,
-                          struct plan_class *ret_class);
+MI_Result plan_find_class(const struct catalogue *catalogue, const char *name_space,
+                          const char *name, struct plan_class *ret_class);
 
 /* One step for each class that is the requested one or, unless the flags say shallow, derives from
  * it. */
-MI_Result plan_enumerate(struct miguard_host *host, MI_Uint32 flags, struct request *request);
+MI_Result plan_enumerate(const struct catalogue *catalogue, MI_Uint32 flags,
+                         struct request *request);
 
 /* One step for each provider that may report changes of instances of the class source, or of every
  * class for NULL. */
-MI_Result plan_lifecycle(struct miguard_host *host, const char *source, struct request *request);
+MI_Result plan_lifecycle(const struct catalogue *catalogue, const char *source,
+                         struct request *request);
 
 /* (plan_query.c) As plan_enumerate(), for the class behind FROM, after the query was read and
  * compared with that class. For a subscription that must be a class of indications, and its
  * providers are those that can enable them. */
-MI_Result plan_query(struct miguard_host *host, const struct request_input *input, MI_Uint32 flags,
-                     struct request *request);
+MI_Result plan_query(const struct catalogue *catalogue, const struct request_input *input,
+                     MI_Uint32 flags, struct request *request);
 
 /* Whether a posted instance is one of the results of a query; false when that cannot be decided.
  * True for every other request. */
@@ -565,24 +664,28 @@ bool plan_selects(const struct request *request, const MI_Instance *instance);
 /* (plan_association.c) One step for each association class that can lead from the object to what is
  * asked for. No step with OK when there is no such class; NOT_SUPPORTED when none of them has the
  * function; INVALID_CLASS for a class of the request that is not known. */
-MI_Result plan_associated(struct miguard_host *host, const struct request_input *input,
+MI_Result plan_associated(const struct catalogue *catalogue, const struct request_input *input,
                           struct request *request);
 
 /* Whether a posted instance is one of the results; true for every other request. */
-bool plan_is_associated(struct miguard_host *host, const struct request *request,
-                        const MI_Instance *instance);
+bool plan_is_associated(const struct request *request, const MI_Instance *instance);
 
 /* (plan_classes.c) The classes below input's, or all of the namespace; with shallow flags those
  * directly below, or those without a superclass. The caller owns the list. */
-MI_Result plan_classes(struct miguard_host *host, const struct request_input *input,
+MI_Result plan_classes(const struct catalogue *catalogue, const struct request_input *input,
                        MI_Uint32 flags, struct result **ret_results);
 
 /* Likewise the one class that input names. */
-MI_Result plan_one_class(struct miguard_host *host, const struct request_input *input,
+MI_Result plan_one_class(const struct catalogue *catalogue, const struct request_input *input,
                          struct result **ret_results);
 
 /* (plan_class.c) Whether only the class itself is asked for, or those directly below it. */
 bool plan_is_shallow(MI_Uint32 flags);
+
+/* (plan.c) The next step of the request, for which there is room; its module is loaded, and is not
+ * unloaded until plan_release(). class_name is borrowed. Else the errors of registry_enter(). */
+MI_Result plan_step(struct request *request, struct provider *provider, const char *class_name,
+                    struct step **ret_step);
 
 /* Calls the provider function of a step on this thread, after its Load if needed. No lock is held.
  * Returns when the function returns, which may be before or after its final result. */

@@ -2,47 +2,138 @@
 /*
  * Provider libraries: mapping, checking, Load and Unload.
  *
- * A module is loaded by miguard_host_load() or miguard_host_add() in the order module_new(),
- * module_fault(), module_take(), module_load(), and ended by miguard_host_free() with
- * module_unload() and module_free(). A module that does not answer in time is marked abandoned: it
- * is not called again and stays mapped.
+ * One struct module is one loading of a library or function that was registered: module_make()
+ * begins it, module_end() calls its Unload and unmaps the library. What was read from it stays in
+ * copies (declarations, tables of functions), so that planning needs no library. A library that is
+ * loaded again is another struct module.
+ *
+ * A module that does not answer in time is marked abandoned: it is not called again and stays
+ * mapped.
  */
 #include "host/server/host.h"
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "host/object/object.h"
 
-/* access(2) first, so that a missing file is reported as such: dlerror(3) has one text for
- * everything. It is no check of permission. */
-enum miguard_status module_open(const char *path, void **ret_library,
-                                MI_MainFunction *ret_main_function, struct miguard_error *reterr)
+/* ---- the library ------------------------------------------------------------------------------
+ */
+
+static bool same_file(const struct module_file *a, const struct module_file *b)
 {
-    if (access(path, F_OK) != 0) {
+    return a->device == b->device && a->inode == b->inode;
+}
+
+static bool same_content(const struct module_file *a, const struct module_file *b)
+{
+    return a->size == b->size && a->changed.tv_sec == b->changed.tv_sec &&
+           a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+static bool find_file(const char *path, struct module_file *ret_file)
+{
+    struct stat found;
+
+    if (stat(path, &found) != 0) {
+        return false;
+    }
+    *ret_file = (struct module_file){found.st_dev, found.st_ino, found.st_size, found.st_mtim};
+    return true;
+}
+
+/* The path with `dots` times "./" before the name of the file. */
+static bool spell(const char *path, unsigned dots, char *ret_path, size_t size)
+{
+    const char *name = strrchr(path, '/') + 1;
+    int length = snprintf(ret_path, size, "%.*s%.*s%s", (int)(name - path), path, (int)(2 * dots),
+                          "./././././././././././././././././", name);
+
+    return length > 0 && (size_t)length < size;
+}
+
+/*
+ * dlopen(3) compares names before it looks at files, so by its own name a file that was replaced is
+ * not mapped as long as the old one is. So each spelling is tried for which nothing is mapped, or
+ * this very file. The name of the file is the same in all, by which policies know the module.
+ */
+static enum miguard_status open_spelled(struct miguard_host *host, const char *path,
+                                        const struct module_file *file, void **ret_library,
+                                        struct miguard_error *reterr)
+{
+    enum { MOST_DOTS = 16 };
+    char spelled[PATH_MAX];
+
+    for (unsigned dots = 0; dots <= MOST_DOTS && spell(path, dots, spelled, sizeof(spelled));
+         dots++) {
+        struct module_file loaded;
+        void *mapped = dlopen(spelled, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
+        bool ours = mapped != NULL && registry_file_of(host, mapped, &loaded);
+        if (mapped != NULL) {
+            dlclose(mapped);
+        }
+        if (ours && !same_file(&loaded, file)) {
+            continue;
+        }
+        if (ours && !same_content(&loaded, file)) {
+            return error_set(reterr, MIGUARD_BAD_MODULE, 0, "dlopen",
+                             "%s was written to while it is loaded: replace it by rename(2)", path);
+        }
+        /* All symbols now, so that no symbol is missing during a request; RTLD_LOCAL, since every
+         * provider defines MI_Main. */
+        *ret_library = dlopen(spelled, RTLD_NOW | RTLD_LOCAL);
+        if (*ret_library == NULL) {
+            const char *why = dlerror();
+            return error_set(reterr, MIGUARD_BAD_MODULE, 0, "dlopen", "%s",
+                             why == NULL ? path : why);
+        }
+        return MIGUARD_OK;
+    }
+    return error_set(reterr, MIGUARD_BAD_MODULE, 0, "dlopen",
+                     "%s: too many older versions of it are still in use", path);
+}
+
+/* Maps the library and finds its MI_Main. Its constructors run on this thread, with the credentials
+ * of the process. stat(2) first, so that a missing file is reported as such: dlerror(3) has one
+ * text for everything. */
+static enum miguard_status open_library(struct module *module, const char *path,
+                                        MI_MainFunction *ret_main_function,
+                                        struct miguard_error *reterr)
+{
+    if (!find_file(path, &module->file)) {
         return error_set(reterr, MIGUARD_NOT_FOUND, errno, "access", "%s", path);
     }
-    /* All symbols now, so that no symbol is missing during a request; RTLD_LOCAL, since every
-     * provider defines MI_Main. */
-    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (library == NULL) {
-        const char *why = dlerror();
-        return error_set(reterr, MIGUARD_BAD_MODULE, 0, "dlopen", "%s", why == NULL ? path : why);
+    enum miguard_status status =
+        open_spelled(module->host, path, &module->file, &module->library, reterr);
+    if (status != MIGUARD_OK) {
+        return status;
     }
-    void *symbol = dlsym(library, "MI_Main");
+    void *symbol = dlsym(module->library, "MI_Main");
     if (symbol == NULL) {
-        dlclose(library);
         return error_set(reterr, MIGUARD_BAD_MODULE, 0, "dlsym", "%s has no MI_Main", path);
     }
     /* POSIX (dlsym) requires this conversion to work; ISO C has no cast for it. */
     memcpy(ret_main_function, &symbol, sizeof(*ret_main_function));
-    *ret_library = library;
     return MIGUARD_OK;
 }
+
+bool module_is_current(const struct module *module, const char *path)
+{
+    struct module_file now;
+
+    return find_file(path, &now) && same_file(&module->file, &now) &&
+           same_content(&module->file, &now);
+}
+
+/* ---- checks -----------------------------------------------------------------------------------
+ */
 
 /* A class that is declared; whether it has a provider does not matter, since it may be a superclass
  * or a parameter. */
@@ -71,7 +162,7 @@ static const char *class_fault(const MI_ClassDecl *decl)
 /* Another major version may have other layouts. A newer minor one has more slots at the end of the
  * host's tables (MI.h, MI_API_VERSION), for which there is room (context_table.c). charSize differs
  * in a module that was built for wide characters. */
-const char *module_fault(const MI_Module *mi)
+static const char *module_fault(const MI_Module *mi)
 {
     if (mi == NULL) {
         return "MI_Main returned NULL";
@@ -98,56 +189,73 @@ const char *module_fault(const MI_Module *mi)
     return NULL;
 }
 
-/* "*" is the way to say "every namespace" in a configuration. */
-enum miguard_status module_new(struct miguard_host *host, void *library, const char *name_space,
-                               struct module **ret_module, struct miguard_error *reterr)
+/* The fault is a static text of module_fault(). */
+static enum miguard_status refuse_module(struct miguard_error *reterr, const char *fault)
 {
-    bool everywhere = name_space == NULL || strcmp(name_space, "*") == 0;
-    struct module *module = base_alloc(1, sizeof(*module));
+    return error_set(reterr, MIGUARD_BAD_MODULE, 0, "MI_Main", "%s", fault);
+}
 
-    if (module != NULL && !everywhere) {
-        module->name_space = base_copy_text(name_space);
+/* What main_function returns, checked, and checked again after a gateway has wrapped it. The
+ * wrapper's module is the one that is used. */
+static enum miguard_status call_main(struct miguard_host *host, MI_MainFunction main_function,
+                                     MI_Module **ret_mi, struct miguard_error *reterr)
+{
+    MI_Module *mi = main_function(server_table());
+    const char *fault = module_fault(mi);
+    if (fault != NULL) {
+        return refuse_module(reterr, fault);
     }
-    if (module == NULL || (!everywhere && module->name_space == NULL)) {
-        base_free(module);
-        if (library != NULL) {
-            dlclose(library);
+    if (host->options.wrap != NULL) {
+        mi = host->options.wrap(server_table(), mi);
+        if (mi == NULL) {
+            return refuse_module(reterr, "the module was refused by the wrapper");
         }
-        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "module", NULL);
+        fault = module_fault(mi);
+        if (fault != NULL) {
+            return refuse_module(reterr, fault);
+        }
     }
-    module->host = host;
-    module->library = library;
-    *ret_module = module;
+    *ret_mi = mi;
     return MIGUARD_OK;
 }
 
-/* There is room for all of them: module_take() counted. */
+/* ---- providers --------------------------------------------------------------------------------
+ */
+
+/* There is room for all of them: take_providers() counted. */
 static void add_provider(struct module *module, const MI_ClassDecl *decl, const MI_ProviderFT *ft)
 {
-    module->providers[module->provider_count++] = (struct provider){
-        .module = module, .decl = decl, .ft = ft, .subscription_lock = PTHREAD_MUTEX_INITIALIZER};
+    struct provider *provider = &module->providers[module->provider_count++];
+
+    *provider = (struct provider){.module = module,
+                                  .decl = decl,
+                                  .table = *ft,
+                                  .subscription_lock = PTHREAD_MUTEX_INITIALIZER};
+    provider->ft = &provider->table;
 }
 
 /* One provider for each class with a table, and one without a class for the dynamic table. */
-enum miguard_status module_take(struct module *module, MI_Module *mi, struct miguard_error *reterr)
+static enum miguard_status take_providers(struct module *module, MI_Module *mi,
+                                          struct miguard_error *reterr)
 {
     const MI_SchemaDecl *schema = mi->schemaDecl;
     MI_Uint32 class_count = schema == NULL ? 0 : schema->numClassDecls;
 
+    module->mi = mi;
     module->providers = base_alloc((size_t)class_count + 1, sizeof(*module->providers));
     if (module->providers == NULL || decl_copy_schema(schema, &module->copies) != MI_RESULT_OK) {
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "module", NULL);
     }
+    module->schema = decl_copy_classes(module->copies);
     for (MI_Uint32 i = 0; i < class_count; i++) {
-        const MI_ClassDecl *decl = schema->classDecls[i];
-        if (decl->providerFT != NULL) {
-            add_provider(module, decl, decl->providerFT);
+        const MI_ProviderFT *table = schema->classDecls[i]->providerFT;
+        if (table != NULL) {
+            add_provider(module, module->schema->classDecls[i], table);
         }
     }
     if (mi->dynamicProviderFT != NULL) {
         add_provider(module, NULL, mi->dynamicProviderFT);
     }
-    module->mi = mi;
     return MIGUARD_OK;
 }
 
@@ -168,8 +276,11 @@ struct provider *module_provider(const struct module *module, const MI_ClassDecl
     return NULL;
 }
 
+/* ---- Load and Unload --------------------------------------------------------------------------
+ */
+
 /* A Load slot that is NULL has nothing to load (MI_Module). */
-enum miguard_status module_load(struct module *module, struct miguard_error *reterr)
+static enum miguard_status call_load(struct module *module, struct miguard_error *reterr)
 {
     MI_Result result = MI_RESULT_OK;
 
@@ -199,8 +310,44 @@ enum miguard_status module_load(struct module *module, struct miguard_error *ret
     return MIGUARD_OK;
 }
 
+enum miguard_status module_make(struct registration *registration, struct module **ret_module,
+                                struct miguard_error *reterr)
+{
+    MI_MainFunction main_function = registration->main_function;
+    struct module *module = base_alloc(1, sizeof(*module));
+    enum miguard_status status = MIGUARD_OK;
+    MI_Module *mi = NULL;
+
+    if (module == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "module", NULL);
+    }
+    module->host = registration->host;
+    module->registration = registration;
+    module->name_space = registration->name_space;
+    atomic_init(&module->references, 1);
+    atomic_init(&module->last_used, clock_now_ms());
+    if (registration->path != NULL) {
+        status = open_library(module, registration->path, &main_function, reterr);
+    }
+    if (status == MIGUARD_OK) {
+        status = call_main(module->host, main_function, &mi, reterr);
+    }
+    if (status == MIGUARD_OK) {
+        status = take_providers(module, mi, reterr);
+    }
+    if (status == MIGUARD_OK) {
+        status = call_load(module, reterr);
+    }
+    if (status != MIGUARD_OK) {
+        module_discard(module);
+        return status;
+    }
+    *ret_module = module;
+    return MIGUARD_OK;
+}
+
 /* An Unload that posts nothing in time leaves the library mapped. */
-void module_unload(struct module *module)
+static void call_unload(struct module *module)
 {
     MI_Result result = MI_RESULT_OK;
 
@@ -220,15 +367,78 @@ void module_unload(struct module *module)
     context_unpin(context);
 }
 
-/* The providers are not unloaded here: a module that failed in module_load() has none that were
- * loaded. */
-void module_free(struct module *module)
+/* A thread of the module that is inside a call to the host would return to where nothing is mapped.
+ * Each context that ends wakes those that wait for `changed`. */
+static void await_contexts(struct module *module)
 {
-    if (module->library != NULL && !atomic_load(&module->abandoned)) {
-        dlclose(module->library);
+    struct miguard_host *host = module->host;
+    struct timespec deadline = clock_after_ms(host->options.load_timeout_ms);
+
+    pthread_mutex_lock(&host->lock);
+    while (atomic_load(&module->users) > 0 && !atomic_load(&module->abandoned)) {
+        if (pthread_cond_timedwait(&host->changed, &host->lock, &deadline) == ETIMEDOUT) {
+            atomic_store(&module->abandoned, true);
+        }
     }
-    decl_copy_drop(module->copies);
-    base_free(module->providers);
-    base_free(module->name_space);
-    base_free(module);
+    pthread_mutex_unlock(&host->lock);
+}
+
+void module_unload(struct module *module)
+{
+    call_unload(module);
+    module->self = NULL;
+}
+
+bool module_unmap(struct module *module)
+{
+    if (module->library == NULL) {
+        return true;
+    }
+    await_contexts(module);
+    if (atomic_load(&module->abandoned)) {
+        return false;
+    }
+    dlclose(module->library);
+    module->library = NULL;
+    module->mi = NULL;
+    return true;
+}
+
+/* `used`: only one with a request that is not over, though its result may be there: its code
+ * runs. */
+void module_abandon(struct module *module, bool used)
+{
+    bool runs = !used;
+
+    for (MI_Uint32 i = 0; i < module->provider_count; i++) {
+        runs |= atomic_load(&module->providers[i].users) > 0;
+    }
+    if (runs) {
+        atomic_store(&module->abandoned, true);
+    }
+}
+
+/* ---- memory -----------------------------------------------------------------------------------
+ */
+
+void module_release(struct module *module)
+{
+    if (module != NULL &&
+        atomic_fetch_sub_explicit(&module->references, 1, memory_order_acq_rel) == 1) {
+        decl_copy_drop(module->copies);
+        base_free(module->providers);
+        base_free(module);
+    }
+}
+
+/* A late call on one of its contexts still counts down `users`. */
+void module_discard(struct module *module)
+{
+    if (module_unmap(module) && atomic_load(&module->users) == 0) {
+        module_release(module);
+        return;
+    }
+    pthread_mutex_lock(&module->host->lock);
+    registry_retire(module);
+    pthread_mutex_unlock(&module->host->lock);
 }

@@ -238,8 +238,7 @@ MI_Result operation_post(struct operation *operation, struct context *context,
         return MI_RESULT_FAILED;
     }
     if ((request->match && !instance_keys_equal(instance, request->instance)) ||
-        !plan_selects(request, instance) ||
-        !plan_is_associated(operation->host, request, instance)) {
+        !plan_selects(request, instance) || !plan_is_associated(request, instance)) {
         return post_unwanted(operation, context);
     }
     MI_Result made = result_new(request, instance, context->module->copies, &item);

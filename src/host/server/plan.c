@@ -36,10 +36,14 @@ void plan_release(struct request *request)
     base_free(request->result_role);
     for (MI_Uint32 i = 0; i < request->step_count; i++) {
         instance_delete(request->steps[i].instance);
+        if (request->steps[i].entered) {
+            registry_leave(request->steps[i].provider->module);
+        }
     }
     if (request->steps != &request->first) {
         base_free(request->steps);
     }
+    catalogue_release(request->catalogue);
 }
 
 /* NULL stays NULL with OK. */
@@ -72,21 +76,41 @@ MI_Result plan_take_instance(const MI_Instance *from, const MI_ClassDecl *decl,
     return copy->nameSpace == NULL ? copy->ft->SetNameSpace(copy, name_space) : MI_RESULT_OK;
 }
 
+MI_Result plan_step(struct request *request, struct provider *provider, const char *class_name,
+                    struct step **ret_step)
+{
+    struct step *step = &request->steps[request->step_count];
+
+    MI_Result result = registry_enter(provider->module, &request->awaited);
+    if (result != MI_RESULT_OK) {
+        return result;
+    }
+    *step = (struct step){.provider = provider, .entered = true, .class_name = class_name};
+    request->step_count++; /* at once: what a failure leaves in the step is freed with it */
+    *ret_step = step;
+    return MI_RESULT_OK;
+}
+
 /* The only step of a request that has one provider. */
-static void set_step(struct request *request, struct provider *provider)
+static MI_Result set_step(struct request *request, struct provider *provider)
 {
     const MI_ClassDecl *decl = provider->decl;
-    const char *name = decl == NULL ? request->class_name : decl->name;
+    struct step *step = NULL;
 
-    request->first = (struct step){.provider = provider, .class_name = name};
-    request->step_count = 1;
+    return plan_step(request, provider, decl == NULL ? request->class_name : decl->name, &step);
+}
+
+/* The declaration by which the module's provider reads its memory. The module is loaded. */
+static const MI_ClassDecl *own_declaration(const struct plan_class *found)
+{
+    return found->decl == NULL ? NULL : decl_copy_origin(found->decl);
 }
 
 /* Finds a class to which the request can be sent. */
-static MI_Result find_served(struct miguard_host *host, const struct request *request,
+static MI_Result find_served(const struct catalogue *catalogue, const struct request *request,
                              const char *name, struct plan_class *ret_class)
 {
-    MI_Result result = plan_find_class(host, request->name_space, name, ret_class);
+    MI_Result result = plan_find_class(catalogue, request->name_space, name, ret_class);
     if (result == MI_RESULT_OK && ret_class->provider == NULL) {
         return MI_RESULT_INVALID_CLASS;
     }
@@ -149,7 +173,7 @@ static MI_Result plan_modified(const MI_Instance *from, const MI_ClassDecl *decl
 }
 
 /* Get, Create, Modify and Delete: the class of the instance decides who serves it. */
-static MI_Result plan_instance(struct miguard_host *host, const struct request_input *input,
+static MI_Result plan_instance(const struct catalogue *catalogue, const struct request_input *input,
                                struct request *request)
 {
     struct plan_class found;
@@ -161,10 +185,13 @@ static MI_Result plan_instance(struct miguard_host *host, const struct request_i
         result = MI_RESULT_INVALID_PARAMETER;
     }
     if (result == MI_RESULT_OK) {
-        result = find_served(host, request, request->class_name, &found);
+        result = find_served(catalogue, request, request->class_name, &found);
     }
     if (result == MI_RESULT_OK) {
         result = check_slot(found.provider->ft, request);
+    }
+    if (result == MI_RESULT_OK) {
+        result = set_step(request, found.provider);
     }
     if (result != MI_RESULT_OK) {
         return result;
@@ -175,33 +202,33 @@ static MI_Result plan_instance(struct miguard_host *host, const struct request_i
         .keys_required = !creates,
         .reject_unknown = changes,
     };
-    result = plan_take_instance(input->instance, found.decl, &how, request->name_space,
+    result = plan_take_instance(input->instance, own_declaration(&found), &how, request->name_space,
                                 &request->instance);
     if (result == MI_RESULT_OK && input->kind == REQUEST_MODIFY) {
         result = plan_modified(input->instance, found.decl, request);
     }
-    set_step(request, found.provider);
     return result;
 }
 
 /* ---- Invoke ------------------------------------------------------------------------------ */
 
 /* The class with the method: that of the instance if it is the named one or derives from it. */
-static MI_Result find_method_class(struct miguard_host *host, const struct request_input *input,
-                                   struct request *request, struct plan_class *ret_class)
+static MI_Result find_method_class(const struct catalogue *catalogue,
+                                   const struct request_input *input, struct request *request,
+                                   struct plan_class *ret_class)
 {
     bool named = input->class_name != NULL && input->class_name[0] != '\0';
     const char *own = input->instance == NULL ? NULL : instance_class_name(input->instance);
     const char *name = named ? input->class_name : own;
 
-    if (own != NULL && find_served(host, request, own, ret_class) == MI_RESULT_OK &&
+    if (own != NULL && find_served(catalogue, request, own, ret_class) == MI_RESULT_OK &&
         (!named || (ret_class->decl != NULL && decl_derives_from(ret_class->decl, name)))) {
         return copy_text(own, &request->class_name);
     }
     if (name == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
-    MI_Result result = find_served(host, request, name, ret_class);
+    MI_Result result = find_served(catalogue, request, name, ret_class);
     return result == MI_RESULT_OK ? copy_text(name, &request->class_name) : result;
 }
 
@@ -210,7 +237,7 @@ static MI_Result find_method_class(struct miguard_host *host, const struct reque
 static MI_Result plan_static_method(const struct plan_class *found,
                                     const struct request_input *input, struct request *request)
 {
-    const MI_MethodDecl *method = decl_method_find(found->decl, input->method_name);
+    const MI_MethodDecl *method = decl_method_find(own_declaration(found), input->method_name);
     if (method == NULL) {
         return MI_RESULT_METHOD_NOT_FOUND;
     }
@@ -249,14 +276,17 @@ static MI_Result plan_dynamic_method(const struct plan_class *found,
 }
 
 /* The instance is passed as it was received: it may consist of keys only. */
-static MI_Result plan_invoke(struct miguard_host *host, const struct request_input *input,
+static MI_Result plan_invoke(const struct catalogue *catalogue, const struct request_input *input,
                              struct request *request)
 {
     struct plan_class found;
 
     MI_Result result = copy_text(input->method_name, &request->method_name);
     if (result == MI_RESULT_OK) {
-        result = find_method_class(host, input, request, &found);
+        result = find_method_class(catalogue, input, request, &found);
+    }
+    if (result == MI_RESULT_OK) {
+        result = set_step(request, found.provider);
     }
     if (result != MI_RESULT_OK) {
         return result;
@@ -268,10 +298,9 @@ static MI_Result plan_invoke(struct miguard_host *host, const struct request_inp
             .schema = found.module->mi->schemaDecl,
             .keys_required = true,
         };
-        result = plan_take_instance(input->instance, found.decl, &how, request->name_space,
-                                    &request->instance);
+        result = plan_take_instance(input->instance, own_declaration(&found), &how,
+                                    request->name_space, &request->instance);
     }
-    set_step(request, found.provider);
     return result;
 }
 
@@ -309,9 +338,12 @@ static bool wants_texts(MI_Uint32 flags)
     return (flags & MI_OPERATIONFLAGS_NO_RTTI) != 0 && (flags & types) == 0;
 }
 
-MI_Result plan_request(struct miguard_host *host, const struct request_input *input,
-                       MI_Uint32 flags, struct request *request, struct result **ret_results)
+/* With the modules of request->catalogue. */
+static MI_Result plan(const struct request_input *input, MI_Uint32 flags, struct request *request,
+                      struct result **ret_results)
 {
+    const struct catalogue *catalogue = request->catalogue;
+
     request->kind = input->kind;
     request->keys_only = input->keys_only ? MI_TRUE : MI_FALSE;
     request->texts = wants_texts(flags);
@@ -325,26 +357,51 @@ MI_Result plan_request(struct miguard_host *host, const struct request_input *in
     case REQUEST_CREATE:
     case REQUEST_MODIFY:
     case REQUEST_DELETE:
-        return plan_instance(host, input, request);
+        return plan_instance(catalogue, input, request);
     case REQUEST_INVOKE:
-        return plan_invoke(host, input, request);
+        return plan_invoke(catalogue, input, request);
     case REQUEST_ENUMERATE:
         result = copy_text(input->class_name, &request->class_name);
-        return result == MI_RESULT_OK ? plan_enumerate(host, flags, request) : result;
+        return result == MI_RESULT_OK ? plan_enumerate(catalogue, flags, request) : result;
     case REQUEST_SUBSCRIBE:
         result = take_delivery(input->delivery, request);
-        return result == MI_RESULT_OK ? plan_query(host, input, flags, request) : result;
+        return result == MI_RESULT_OK ? plan_query(catalogue, input, flags, request) : result;
     case REQUEST_QUERY:
-        return plan_query(host, input, flags, request);
+        return plan_query(catalogue, input, flags, request);
     case REQUEST_ASSOCIATORS:
     case REQUEST_REFERENCES:
-        return plan_associated(host, input, request);
+        return plan_associated(catalogue, input, request);
     case REQUEST_CLASS:
-        return plan_one_class(host, input, ret_results);
+        return plan_one_class(catalogue, input, ret_results);
     case REQUEST_CLASSES:
-        return plan_classes(host, input, flags, ret_results);
+        return plan_classes(catalogue, input, flags, ret_results);
     case REQUEST_TEST:
         break;
     }
     return MI_RESULT_OK;
+}
+
+/* Once, unless a module has to be loaded for it; then again with what that declares now. There is
+ * an end to it where modules are unloaded all the time. */
+MI_Result plan_request(struct miguard_host *host, const struct request_input *input,
+                       MI_Uint32 flags, struct request *request, struct result **ret_results)
+{
+    struct registration *awaited = NULL;
+    size_t loads = 0, most_loads = 0;
+
+    do {
+        request->catalogue = catalogue_acquire(host);
+        most_loads = 2 * request->catalogue->count + 8;
+        MI_Result result = plan(input, flags, request, ret_results);
+        registry_end_wait(awaited);
+        awaited = request->awaited;
+        if (awaited == NULL) {
+            return result;
+        }
+        request->awaited = NULL;
+        plan_release(request);
+        *request = (struct request){0};
+    } while (++loads < most_loads);
+    registry_end_wait(awaited);
+    return MI_RESULT_SERVER_LIMITS_EXCEEDED;
 }

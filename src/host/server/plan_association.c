@@ -15,7 +15,7 @@
 
 /* What the client asked for, and what is known of it. */
 struct search {
-    struct miguard_host *host;
+    const struct catalogue *catalogue;
     const struct request_input *input;
     struct request *request;
     /* The class whose name filters the associations, or NULL. */
@@ -52,7 +52,7 @@ static bool may_be_result(const struct search *search, const struct module *modu
     if (wanted == NULL || can_hold(&search->result, wanted, declared)) {
         return true;
     }
-    const MI_ClassDecl *decl = decl_class_find(module->mi->schemaDecl, declared);
+    const MI_ClassDecl *decl = decl_class_find(module->schema, declared);
     return decl != NULL && decl_derives_from(decl, wanted);
 }
 
@@ -124,7 +124,7 @@ static bool has_function(const struct search *search, const struct provider *pro
 /* The class as which a module knows the object, or NULL. */
 static const MI_ClassDecl *source_in(const struct search *search, const struct module *module)
 {
-    const MI_SchemaDecl *schema = module->mi->schemaDecl;
+    const MI_SchemaDecl *schema = module->schema;
     const MI_ClassDecl *own = search->source.decl;
     const MI_ClassDecl *decl = decl_class_find(schema, search->request->class_name);
 
@@ -139,14 +139,16 @@ static MI_Result add_step(struct search *search, struct provider *provider, cons
                           const MI_ClassDecl *decl)
 {
     struct request *request = search->request;
-    struct step *step = &request->steps[request->step_count];
-    const MI_SchemaDecl *schema = provider->module->mi->schemaDecl;
-    const struct instance_convert how = {.schema = schema, .keys_required = true};
+    struct step *step = NULL;
 
-    *step = (struct step){.provider = provider, .class_name = class_name};
-    request->step_count++; /* first: what a failure leaves in the step is freed with it */
-    return plan_take_instance(search->input->instance, decl, &how, request->name_space,
-                              &step->instance);
+    MI_Result result = plan_step(request, provider, class_name, &step);
+    if (result != MI_RESULT_OK) {
+        return result;
+    }
+    const struct instance_convert how = {.schema = provider->module->mi->schemaDecl,
+                                         .keys_required = true};
+    return plan_take_instance(search->input->instance, decl == NULL ? NULL : decl_copy_origin(decl),
+                              &how, request->name_space, &step->instance);
 }
 
 /* One step for each wanted class of the module. A module that does not know the object could only
@@ -176,15 +178,16 @@ static MI_Result add_steps(struct search *search, struct module *module)
 static MI_Result find_classes(struct search *search)
 {
     struct request *request = search->request;
-    struct miguard_host *host = search->host;
+    const struct catalogue *catalogue = search->catalogue;
     const char *name_space = request->name_space;
 
-    MI_Result result = plan_find_class(host, name_space, request->class_name, &search->source);
+    MI_Result result = plan_find_class(catalogue, name_space, request->class_name, &search->source);
     if (result == MI_RESULT_OK && search->association_class != NULL) {
-        result = plan_find_class(host, name_space, search->association_class, &search->association);
+        result =
+            plan_find_class(catalogue, name_space, search->association_class, &search->association);
     }
     if (result == MI_RESULT_OK && request->result_class != NULL) {
-        result = plan_find_class(host, name_space, request->result_class, &search->result);
+        result = plan_find_class(catalogue, name_space, request->result_class, &search->result);
     }
     return result;
 }
@@ -236,7 +239,8 @@ static MI_Result plan_all(struct search *search)
     MI_Result result = MI_RESULT_OK;
     size_t most = 1;
 
-    for (struct module *module = search->host->modules; module != NULL; module = module->next) {
+    for (size_t m = 0; m < search->catalogue->count; m++) {
+        const struct module *module = search->catalogue->modules[m];
         most += module_serves(module, request->name_space) ? module->provider_count : 0;
     }
     struct step *steps = base_alloc(most, sizeof(*steps));
@@ -247,8 +251,8 @@ static MI_Result plan_all(struct search *search)
     if (search->association_class != NULL && search->association.decl == NULL) {
         return plan_dynamic(search);
     }
-    for (struct module *module = search->host->modules; module != NULL && result == MI_RESULT_OK;
-         module = module->next) {
+    for (size_t m = 0; m < search->catalogue->count && result == MI_RESULT_OK; m++) {
+        struct module *module = search->catalogue->modules[m];
         if (module_serves(module, request->name_space)) {
             result = add_steps(search, module);
         }
@@ -258,10 +262,10 @@ static MI_Result plan_all(struct search *search)
                : result;
 }
 
-MI_Result plan_associated(struct miguard_host *host, const struct request_input *input,
+MI_Result plan_associated(const struct catalogue *catalogue, const struct request_input *input,
                           struct request *request)
 {
-    struct search search = {.host = host, .input = input, .request = request};
+    struct search search = {.catalogue = catalogue, .input = input, .request = request};
 
     MI_Result result = copy_input(&search);
     if (result == MI_RESULT_OK) {
@@ -277,16 +281,15 @@ MI_Result plan_associated(struct miguard_host *host, const struct request_input 
 
 /* A provider may ignore the result class: its name is compared, and what the host knows of the
  * class of the posted instance. */
-static bool is_of_class(struct miguard_host *host, const struct request *request,
-                        const MI_Instance *instance)
+static bool is_of_class(const struct request *request, const MI_Instance *instance)
 {
     struct plan_class found = {0};
 
     if (decl_derives_from(instance->classDecl, request->result_class)) {
         return true;
     }
-    return plan_find_class(host, request->name_space, instance_class_name(instance), &found) ==
-               MI_RESULT_OK &&
+    return plan_find_class(request->catalogue, request->name_space, instance_class_name(instance),
+                           &found) == MI_RESULT_OK &&
            found.decl != NULL && decl_derives_from(found.decl, request->result_class);
 }
 
@@ -302,11 +305,10 @@ static bool refers_to_source(const struct request *request, const MI_Instance *i
            instance_keys_equal(value.reference, request->instance);
 }
 
-bool plan_is_associated(struct miguard_host *host, const struct request *request,
-                        const MI_Instance *instance)
+bool plan_is_associated(const struct request *request, const MI_Instance *instance)
 {
     if (request->kind == REQUEST_ASSOCIATORS) {
-        return request->result_class == NULL || is_of_class(host, request, instance);
+        return request->result_class == NULL || is_of_class(request, instance);
     }
     return request->kind != REQUEST_REFERENCES || request->role == NULL ||
            refers_to_source(request, instance);

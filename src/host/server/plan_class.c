@@ -3,8 +3,8 @@
  * Which provider serves a class, and which providers an enumeration calls.
  *
  * A class may be declared by several modules and served by one. Both functions go through the
- * host's modules in the order of loading, without a lock, since the list does not change while
- * requests run.
+ * modules of a catalogue in the order of registration, and read copies of their declarations, so
+ * that none of them needs to be loaded.
  */
 #include "host/server/host.h"
 
@@ -17,20 +17,20 @@ enum { DEPTH_MAX = 64 };
 /* The module's declaration of the class, or NULL. */
 static const MI_ClassDecl *known_class(const struct module *module, const char *name)
 {
-    const MI_SchemaDecl *schema = module->mi->schemaDecl;
-    return schema == NULL ? NULL : decl_class_find(schema, name);
+    return decl_class_find(module->schema, name);
 }
 
 /* The first module with a provider for the class is used; then the first that knows it; then the
  * first with a provider for unknown classes. */
-MI_Result plan_find_class(struct miguard_host *host, const char *name_space, const char *name,
-                          struct plan_class *ret_class)
+MI_Result plan_find_class(const struct catalogue *catalogue, const char *name_space,
+                          const char *name, struct plan_class *ret_class)
 {
     struct plan_class known = {0};
     struct plan_class dynamic = {0};
     bool any = false;
 
-    for (struct module *module = host->modules; module != NULL; module = module->next) {
+    for (size_t m = 0; m < catalogue->count; m++) {
+        struct module *module = catalogue->modules[m];
         if (!module_serves(module, name_space)) {
             continue;
         }
@@ -103,25 +103,26 @@ static bool is_able(const struct provider *provider, const struct request *reque
                                               : provider->ft->EnumerateInstances != NULL;
 }
 
-/* Adds one step for each wanted class that can be enumerated. True if one had no such function. */
-static bool add_steps(const struct module *module, const char *class_name, bool shallow,
-                      struct request *request)
+/* Adds one step for each wanted class that can be enumerated. *ret_unable if one
+ * had no such function. */
+static MI_Result add_steps(const struct module *module, const char *class_name, bool shallow,
+                           struct request *request, bool *ret_unable)
 {
-    bool unable = false;
+    MI_Result result = MI_RESULT_OK;
+    struct step *step = NULL;
 
-    for (MI_Uint32 i = 0; i < module->provider_count; i++) {
+    for (MI_Uint32 i = 0; i < module->provider_count && result == MI_RESULT_OK; i++) {
         struct provider *provider = &module->providers[i];
         if (!is_wanted(request, provider->decl, class_name, shallow)) {
             continue;
         }
-        if (!is_able(provider, request)) {
-            unable = true;
-            continue;
+        if (is_able(provider, request)) {
+            result = plan_step(request, provider, provider->decl->name, &step);
+        } else {
+            *ret_unable = true;
         }
-        request->steps[request->step_count++] =
-            (struct step){.provider = provider, .class_name = provider->decl->name};
     }
-    return unable;
+    return result;
 }
 
 /* How many superclasses a class has, as far as its module declares them. */
@@ -190,18 +191,18 @@ static MI_Result plan_dynamic(const struct plan_class *found, struct request *re
     if (!is_able(found->provider, request)) {
         return MI_RESULT_NOT_SUPPORTED;
     }
-    request->first = (struct step){.provider = found->provider, .class_name = request->class_name};
-    request->step_count = 1;
-    return MI_RESULT_OK;
+    struct step *step = NULL;
+    return plan_step(request, found->provider, request->class_name, &step);
 }
 
 /* The steps of all modules of the namespace. */
-static MI_Result collect_steps(struct miguard_host *host, const char *class_name, bool shallow,
-                               struct request *request, bool *ret_unable)
+static MI_Result collect_steps(const struct catalogue *catalogue, const char *class_name,
+                               bool shallow, struct request *request, bool *ret_unable)
 {
     size_t most = 0;
 
-    for (struct module *module = host->modules; module != NULL; module = module->next) {
+    for (size_t m = 0; m < catalogue->count; m++) {
+        struct module *module = catalogue->modules[m];
         most += module_serves(module, request->name_space) ? module->provider_count : 0;
     }
     if (most > 1) {
@@ -211,30 +212,36 @@ static MI_Result collect_steps(struct miguard_host *host, const char *class_name
         }
         request->steps = steps;
     }
-    for (struct module *module = host->modules; module != NULL; module = module->next) {
+    for (size_t m = 0; m < catalogue->count; m++) {
+        struct module *module = catalogue->modules[m];
         if (module_serves(module, request->name_space)) {
-            *ret_unable |= add_steps(module, class_name, shallow, request);
+            MI_Result result = add_steps(module, class_name, shallow, request, ret_unable);
+            if (result != MI_RESULT_OK) {
+                return result;
+            }
         }
     }
     sort_steps(request);
     return MI_RESULT_OK;
 }
 
-MI_Result plan_lifecycle(struct miguard_host *host, const char *source, struct request *request)
+MI_Result plan_lifecycle(const struct catalogue *catalogue, const char *source,
+                         struct request *request)
 {
     bool unable = false;
 
-    return collect_steps(host, source, false, request, &unable);
+    return collect_steps(catalogue, source, false, request, &unable);
 }
 
 /* Subclasses are the host's affair: a provider posts instances of exactly the class it is called
  * for. */
-MI_Result plan_enumerate(struct miguard_host *host, MI_Uint32 flags, struct request *request)
+MI_Result plan_enumerate(const struct catalogue *catalogue, MI_Uint32 flags,
+                         struct request *request)
 {
     struct plan_class found;
     bool unable = false;
 
-    MI_Result result = plan_find_class(host, request->name_space, request->class_name, &found);
+    MI_Result result = plan_find_class(catalogue, request->name_space, request->class_name, &found);
     if (result == MI_RESULT_OK) {
         result = plan_projection(found.decl, flags, request);
     }
@@ -244,7 +251,8 @@ MI_Result plan_enumerate(struct miguard_host *host, MI_Uint32 flags, struct requ
     if (found.decl == NULL) {
         return plan_dynamic(&found, request);
     }
-    result = collect_steps(host, request->class_name, plan_is_shallow(flags), request, &unable);
+    result =
+        collect_steps(catalogue, request->class_name, plan_is_shallow(flags), request, &unable);
     if (result != MI_RESULT_OK) {
         return result;
     }

@@ -56,20 +56,19 @@ static bool is_below(const MI_ClassDecl *decl, const char *above, bool shallow)
     return above == NULL || (!decl_name_equal(decl->name, above) && decl_derives_from(decl, above));
 }
 
-static MI_Result add_module(struct miguard_host *host, const struct request_input *input,
+static MI_Result add_module(const struct catalogue *catalogue, const struct request_input *input,
                             const struct module *module, bool shallow, struct class_list *list)
 {
-    const MI_SchemaDecl *schema = module->mi->schemaDecl;
+    const MI_SchemaDecl *schema = module->schema;
     const char *above =
         input->class_name == NULL || input->class_name[0] == '\0' ? NULL : input->class_name;
     MI_Result result = MI_RESULT_OK;
 
-    for (MI_Uint32 i = 0; schema != NULL && result == MI_RESULT_OK && i < schema->numClassDecls;
-         i++) {
+    for (MI_Uint32 i = 0; result == MI_RESULT_OK && i < schema->numClassDecls; i++) {
         const MI_ClassDecl *decl = schema->classDecls[i];
         struct plan_class found = {0};
         if (is_below(decl, above, shallow) &&
-            plan_find_class(host, input->name_space, decl->name, &found) == MI_RESULT_OK &&
+            plan_find_class(catalogue, input->name_space, decl->name, &found) == MI_RESULT_OK &&
             found.module == module && found.decl == decl) {
             result = list_add(list, decl, input->keys_only != MI_FALSE, input->name_space);
         }
@@ -79,32 +78,33 @@ static MI_Result add_module(struct miguard_host *host, const struct request_inpu
 
 /* The class below which the others are looked for must be declared; without one, the namespace must
  * be served. */
-static MI_Result check_above(struct miguard_host *host, const struct request_input *input)
+static MI_Result check_above(const struct catalogue *catalogue, const struct request_input *input)
 {
     struct plan_class found = {0};
 
     if (input->class_name == NULL || input->class_name[0] == '\0') {
-        for (struct module *module = host->modules; module != NULL; module = module->next) {
+        for (size_t m = 0; m < catalogue->count; m++) {
+            struct module *module = catalogue->modules[m];
             if (module_serves(module, input->name_space)) {
                 return MI_RESULT_OK;
             }
         }
         return MI_RESULT_INVALID_NAMESPACE;
     }
-    MI_Result result = plan_find_class(host, input->name_space, input->class_name, &found);
+    MI_Result result = plan_find_class(catalogue, input->name_space, input->class_name, &found);
     return result == MI_RESULT_OK && found.decl == NULL ? MI_RESULT_NOT_SUPPORTED : result;
 }
 
-MI_Result plan_classes(struct miguard_host *host, const struct request_input *input,
+MI_Result plan_classes(const struct catalogue *catalogue, const struct request_input *input,
                        MI_Uint32 flags, struct result **ret_results)
 {
     struct class_list list = {.end = &list.first};
 
-    MI_Result result = check_above(host, input);
-    for (struct module *module = host->modules; module != NULL && result == MI_RESULT_OK;
-         module = module->next) {
+    MI_Result result = check_above(catalogue, input);
+    for (size_t m = 0; m < catalogue->count && result == MI_RESULT_OK; m++) {
+        const struct module *module = catalogue->modules[m];
         if (module_serves(module, input->name_space)) {
-            result = add_module(host, input, module, plan_is_shallow(flags), &list);
+            result = add_module(catalogue, input, module, plan_is_shallow(flags), &list);
         }
     }
     if (result != MI_RESULT_OK) {
@@ -115,13 +115,13 @@ MI_Result plan_classes(struct miguard_host *host, const struct request_input *in
     return MI_RESULT_OK;
 }
 
-MI_Result plan_one_class(struct miguard_host *host, const struct request_input *input,
+MI_Result plan_one_class(const struct catalogue *catalogue, const struct request_input *input,
                          struct result **ret_results)
 {
     struct class_list list = {.end = &list.first};
     struct plan_class found;
 
-    MI_Result result = plan_find_class(host, input->name_space, input->class_name, &found);
+    MI_Result result = plan_find_class(catalogue, input->name_space, input->class_name, &found);
     if (result == MI_RESULT_OK) {
         /* A dynamic provider has no declarations to return. */
         result = found.decl == NULL ? MI_RESULT_NOT_SUPPORTED

@@ -50,11 +50,11 @@ static MI_Result check_lifecycle(const struct request *request, const MI_ClassDe
 
 /* A class without a declaration cannot be compared with: its provider is dynamic, and what does not
  * fit does not match. */
-static MI_Result check_class(struct miguard_host *host, struct request *request)
+static MI_Result check_class(const struct catalogue *catalogue, struct request *request)
 {
     struct plan_class found = {0};
 
-    MI_Result result = plan_find_class(host, request->name_space, request->class_name, &found);
+    MI_Result result = plan_find_class(catalogue, request->name_space, request->class_name, &found);
     bool served = result == MI_RESULT_OK && found.provider != NULL &&
                   found.provider->ft->EnableIndications != NULL;
     if (request->kind == REQUEST_SUBSCRIBE && result != MI_RESULT_INVALID_NAMESPACE && !served) {
@@ -72,8 +72,8 @@ static MI_Result check_class(struct miguard_host *host, struct request *request)
     return wql_check(request->query, found.decl);
 }
 
-MI_Result plan_query(struct miguard_host *host, const struct request_input *input, MI_Uint32 flags,
-                     struct request *request)
+MI_Result plan_query(const struct catalogue *catalogue, const struct request_input *input,
+                     MI_Uint32 flags, struct request *request)
 {
     MI_Result result = wql_new(input->dialect, input->expression, &request->query);
     if (result != MI_RESULT_OK) {
@@ -85,11 +85,11 @@ MI_Result plan_query(struct miguard_host *host, const struct request_input *inpu
     if (request->class_name == NULL) {
         return MI_RESULT_SERVER_LIMITS_EXCEEDED;
     }
-    result = check_class(host, request);
+    result = check_class(catalogue, request);
     if (result == MI_RESULT_OK) {
         result = request->lifecycle_types != 0
-                     ? plan_lifecycle(host, wql_isa(query, "SourceInstance"), request)
-                     : plan_enumerate(host, flags, request);
+                     ? plan_lifecycle(catalogue, wql_isa(query, "SourceInstance"), request)
+                     : plan_enumerate(catalogue, flags, request);
     }
     if (result == MI_RESULT_OK && request->kind == REQUEST_SUBSCRIBE && request->step_count == 0) {
         result = MI_RESULT_NOT_SUPPORTED; /* it would wait for nothing */

@@ -189,7 +189,8 @@ static bool begin_unload(struct provider *provider, int64_t before, int64_t *ret
         provider->loader = pthread_self();
         bool used = atomic_load(&provider->users) > 0;
         *ret_last_used = used ? clock_now_ms() : atomic_load(&provider->last_used);
-        idle = !used && *ret_last_used <= before && !atomic_load(&provider->refuse_unload) &&
+        idle = !used && *ret_last_used <= before &&
+               (provider->module->retired || !atomic_load(&provider->refuse_unload)) &&
                !atomic_load(&provider->module->abandoned);
         if (idle) {
             unlist_loaded(provider);
