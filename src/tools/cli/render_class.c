@@ -38,22 +38,53 @@ static void print_typed(FILE *stream, MI_Type type, const MI_Char *class_name, c
     fputs((type & MI_ARRAY) != 0 ? "[]" : "", stream);
 }
 
-/* "[Key, Description("...")]" and a line break, for what the set has; nothing for an empty one. */
-static void print_qualifiers(FILE *stream, const MI_QualifierSet *set, bool key, int indent)
+/* Qualifiers that a declaration may say by its flags alone, as hand-written ones do. */
+static const struct {
+    const char *name;
+    MI_Uint32 flag;
+} flag_words[] = {
+    {"Association", MI_FLAG_ASSOCIATION},
+    {"Indication", MI_FLAG_INDICATION},
+    {"Abstract", MI_FLAG_ABSTRACT},
+    {"Terminal", MI_FLAG_TERMINAL},
+    {"Key", MI_FLAG_KEY},
+    {"Required", MI_FLAG_REQUIRED},
+    {"Static", MI_FLAG_STATIC},
+    {"In", MI_FLAG_IN},
+    {"Out", MI_FLAG_OUT},
+    {"Stream", MI_FLAG_STREAM},
+};
+
+/* Whether one was printed. */
+static bool print_flags(FILE *stream, const MI_QualifierSet *set, MI_Uint32 flags, int indent)
+{
+    bool any = false;
+    MI_Value value;
+    MI_Type type;
+
+    for (size_t i = 0; i < sizeof(flag_words) / sizeof(flag_words[0]); i++) {
+        if ((flags & flag_words[i].flag) != 0 &&
+            MI_QualifierSet_GetQualifier(set, flag_words[i].name, &type, NULL, &value, NULL) !=
+                MI_RESULT_OK) {
+            fprintf(stream, any ? ", %*s%s" : "%*s[%s", any ? 0 : indent, "", flag_words[i].name);
+            any = true;
+        }
+    }
+    return any;
+}
+
+/* "[Key, Description("...")]" and the end, for what flags and set have; else nothing. */
+static void print_qualifiers(FILE *stream, const MI_QualifierSet *set, MI_Uint32 flags, int indent,
+                             const char *end)
 {
     const MI_Char *name = NULL;
     MI_Uint32 count = 0;
     MI_Value value = {0};
     MI_Type type;
-    bool any = false;
+    bool any = print_flags(stream, set, flags, indent);
 
     if (MI_QualifierSet_GetQualifierCount(set, &count) != MI_RESULT_OK) {
         count = 0;
-    }
-    if (key &&
-        MI_QualifierSet_GetQualifier(set, "Key", &type, NULL, &value, NULL) != MI_RESULT_OK) {
-        fprintf(stream, "%*s[Key", indent, "");
-        any = true;
     }
     for (MI_Uint32 i = 0; i < count; i++) {
         if (MI_QualifierSet_GetQualifierAt(set, i, &name, &type, NULL, &value) != MI_RESULT_OK) {
@@ -68,7 +99,9 @@ static void print_qualifiers(FILE *stream, const MI_QualifierSet *set, bool key,
             fputc(')', stream);
         }
     }
-    fputs(any ? "]\n" : "", stream);
+    if (any) {
+        fprintf(stream, "]%s", end);
+    }
 }
 
 static void print_property(FILE *stream, const MI_Class *item, MI_Uint32 index)
@@ -85,7 +118,7 @@ static void print_property(FILE *stream, const MI_Class *item, MI_Uint32 index)
                               &qualifiers, &flags) != MI_RESULT_OK) {
         return;
     }
-    print_qualifiers(stream, &qualifiers, (flags & MI_FLAG_KEY) != 0, 4);
+    print_qualifiers(stream, &qualifiers, flags, 4, "\n");
     fputs("    ", stream);
     print_typed(stream, type, class_name, name);
     if (has_default) {
@@ -95,31 +128,56 @@ static void print_property(FILE *stream, const MI_Class *item, MI_Uint32 index)
     fputs(";\n", stream);
 }
 
-static void print_method(FILE *stream, const MI_Class *item, MI_Uint32 index)
+/* The flags of a parameter, which its set does not give. */
+static MI_Uint32 parameter_flags(const MI_MethodDecl *method, const MI_Char *name)
 {
-    MI_QualifierSet qualifiers = {0}, ignored = {0};
-    MI_ParameterSet parameters = {0};
+    for (MI_Uint32 i = 0; method != NULL && i < method->numParameters; i++) {
+        if (strcmp(method->parameters[i]->name, name) == 0) {
+            return method->parameters[i]->flags;
+        }
+    }
+    return 0;
+}
+
+static void print_parameters(FILE *stream, const MI_ParameterSet *parameters,
+                             const MI_MethodDecl *method)
+{
+    MI_QualifierSet qualifiers = {0};
     MI_Char *class_name = NULL;
     const MI_Char *name = NULL;
     MI_Uint32 count = 0;
     MI_Type type = MI_UINT32;
 
-    if (MI_Class_GetMethodAt(item, index, &name, &qualifiers, &parameters) != MI_RESULT_OK) {
-        return;
-    }
-    MI_ParameterSet_GetMethodReturnType(&parameters, &type, &ignored);
-    MI_ParameterSet_GetParameterCount(&parameters, &count);
-    print_qualifiers(stream, &qualifiers, false, 4);
-    fputs("    ", stream);
-    print_typed(stream, scalar_type(type), NULL, name);
-    fputc('(', stream);
+    MI_ParameterSet_GetParameterCount(parameters, &count);
     for (MI_Uint32 i = 0; i < count; i++) {
-        if (MI_ParameterSet_GetParameterAt(&parameters, i, &name, &type, &class_name, &ignored) ==
+        if (MI_ParameterSet_GetParameterAt(parameters, i, &name, &type, &class_name, &qualifiers) ==
             MI_RESULT_OK) {
             fputs(i > 0 ? ", " : "", stream);
+            print_qualifiers(stream, &qualifiers, parameter_flags(method, name), 0, " ");
             print_typed(stream, type, class_name, name);
         }
     }
+}
+
+static void print_method(FILE *stream, const MI_Class *item, MI_Uint32 index)
+{
+    MI_QualifierSet qualifiers = {0}, ignored = {0};
+    MI_ParameterSet parameters = {0};
+    const MI_ClassDecl *decl = item->classDecl;
+    const MI_Char *name = NULL;
+    MI_Type type = MI_UINT32;
+
+    if (MI_Class_GetMethodAt(item, index, &name, &qualifiers, &parameters) != MI_RESULT_OK) {
+        return;
+    }
+    const MI_MethodDecl *method =
+        decl != NULL && index < decl->numMethods ? decl->methods[index] : NULL;
+    MI_ParameterSet_GetMethodReturnType(&parameters, &type, &ignored);
+    print_qualifiers(stream, &qualifiers, method == NULL ? 0 : method->flags, 4, "\n");
+    fputs("    ", stream);
+    print_typed(stream, scalar_type(type), NULL, name);
+    fputc('(', stream);
+    print_parameters(stream, &parameters, method);
     fputs(");\n", stream);
 }
 
@@ -134,7 +192,8 @@ void render_class_mof(FILE *stream, const MI_Class *item)
     MI_Class_GetElementCount(item, &properties);
     MI_Class_GetMethodCount(item, &methods);
     if (MI_Class_GetClassQualifierSet(item, &qualifiers) == MI_RESULT_OK) {
-        print_qualifiers(stream, &qualifiers, false, 0);
+        print_qualifiers(stream, &qualifiers, item->classDecl == NULL ? 0 : item->classDecl->flags,
+                         0, "\n");
     }
     fputs("class ", stream);
     print_safe(stream, name == NULL ? "" : name, false);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/cli/run_explain.h"
 #include "tools/cli/run_table.h"
 
 /* ---- the answer --------------------------------------------------------------------------- */
@@ -334,12 +335,17 @@ static int print_answer(const struct run_request *request, MI_Operation *operati
 
 /* What the end of the operation means. A subscription that its user ended has succeeded, unless
  * --count asked for more than came. */
-static int judge(const struct run_request *request, const struct ending *ending, enum run_end end)
+static int judge(const struct question *question, const struct ending *ending, enum run_end end)
 {
+    const struct run_request *request = question->request;
+
     if (request->verb != RUN_SUBSCRIBE || end == RUN_END_ITSELF) {
-        return ending->result == MI_RESULT_OK
-                   ? CLI_YES
-                   : print_failure(request, ending->result, ending->message, ending->details);
+        if (ending->result == MI_RESULT_OK) {
+            return CLI_YES;
+        }
+        (void)print_failure(request, ending->result, ending->message, ending->details);
+        run_explain(request, question->session, ending->result);
+        return CLI_NO;
     }
     return request->count == 0 || ending->seen >= request->count
                ? CLI_YES
@@ -347,9 +353,10 @@ static int judge(const struct run_request *request, const struct ending *ending,
                           request->count);
 }
 
-static int print_until(const struct run_request *request, MI_Operation *operation,
+static int print_until(const struct question *question, MI_Operation *operation,
                        const struct run_until *until)
 {
+    const struct run_request *request = question->request;
     struct ending ending = {.result = MI_RESULT_OK};
     enum run_end end = RUN_END_ITSELF;
     struct run_watch *watch = until == NULL ? NULL : run_watch_new(operation, until);
@@ -361,7 +368,7 @@ static int print_until(const struct run_request *request, MI_Operation *operatio
     if (watch != NULL) {
         end = run_watch_end(watch);
     }
-    return status == CLI_YES ? judge(request, &ending, end) : status;
+    return status == CLI_YES ? judge(question, &ending, end) : status;
 }
 
 /* Of a client it was read there: its name is for messages only. */
@@ -391,7 +398,7 @@ int run_ask(const struct run_request *request, MI_Session *session, const struct
     if (status == CLI_YES) {
         question.options = how.ft != NULL ? &how : NULL;
         start(&question, &operation);
-        status = print_until(request, &operation, until);
+        status = print_until(&question, &operation, until);
         MI_Operation_Close(&operation);
     }
     run_input_release(&input);

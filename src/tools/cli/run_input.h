@@ -45,6 +45,13 @@ struct run_shape {
     const char *method; /* NULL: the properties of the class */
 };
 
+/* (run_mof.c) The declaration of a class, asked of the server; NULL: there is none. The caller
+ * deletes it. */
+MI_Class *run_class_new(const struct run_shape *shape, const char *class_name);
+
+/* What a value of a scalar type looks like in MOF: "uint8: a number from 0 to 255". */
+const char *run_type_text(MI_Type type);
+
 /*
  * Adds what was read to instance, which application made. Scalars become texts and arrays of
  * scalars arrays of texts, which the host converts to the declared type; null is NULL. CLI_YES, or

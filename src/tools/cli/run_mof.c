@@ -75,8 +75,7 @@ static int refused(const struct walk *walk, const struct mof_value *value, const
 /* ---- types ------------------------------------------------------------------------------------
  */
 
-/* The declaration, or NULL. The caller deletes it. */
-static MI_Class *find_class(const struct run_shape *shape, const char *class_name)
+MI_Class *run_class_new(const struct run_shape *shape, const char *class_name)
 {
     MI_Operation operation = MI_OPERATION_NULL;
     const MI_Class *item = NULL;
@@ -134,6 +133,11 @@ static const char *const type_names[] = {
     "reference: \"CLASS.KEY=VALUE\", instance of or $alias",
     "instance: instance of or $alias",
 };
+
+const char *run_type_text(MI_Type type)
+{
+    return (unsigned)type <= MI_INSTANCE ? type_names[type] : "value of an unknown type";
+}
 
 /* Whether the digits are those of the type, which has `bits` of them. */
 static bool fits_integer(const char *text, unsigned bits, bool is_signed)
@@ -206,7 +210,7 @@ static int check_one(const struct walk *walk, const struct slot *slot,
         return CLI_YES;
     }
     return wrong_at(walk, value->line, value->column, "%s is a %s", slot->name,
-                    type <= MI_INSTANCE ? type_names[type] : "value of an unknown type");
+                    run_type_text(type));
 }
 
 static int check_value(const struct walk *walk, const struct slot *slot,
@@ -408,7 +412,7 @@ static int add_properties(struct walk *walk, const struct mof_instance *from, co
                           MI_Instance *to)
 {
     MI_Class *item =
-        find_class(walk->shape, method != NULL ? walk->shape->class_name : from->class_name);
+        run_class_new(walk->shape, method != NULL ? walk->shape->class_name : from->class_name);
     int status = CLI_YES;
 
     for (const struct mof_property *at = from->properties; at != NULL && status == CLI_YES;
