@@ -59,8 +59,8 @@ struct miguard_host_options {
 #define MIGUARD_HOST_MAX_OPERATIONS 65536 /* open, or with a provider that has not answered */
 #define MIGUARD_HOST_MAX_SESSIONS   65536
 #define MIGUARD_HOST_MAX_CONTEXTS   65536
-#define MIGUARD_HOST_MAX_NESTING    64      /* requests that providers make within requests */
-#define MIGUARD_HOST_MAX_RESULTS    1048576 /* of one operation, posted and not yet fetched */
+#define MIGUARD_HOST_MAX_NESTING    64     /* requests that providers make within requests */
+#define MIGUARD_HOST_MAX_RESULTS    131072 /* of one operation, posted and not yet fetched */
 /* Bytes of these, and of one instance that is posted or given to a session. Both are estimates of
  * the memory that the values take. */
 #define MIGUARD_HOST_MAX_RESULT_BYTES   67108864

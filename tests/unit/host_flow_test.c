@@ -510,6 +510,28 @@ START_TEST(test_result_bytes)
 }
 END_TEST
 
+/* Small ones: their number counts before their bytes do. */
+START_TEST(test_result_count)
+{
+    MI_Operation operation = MI_OPERATION_NULL;
+    MI_Instance *instance = NULL;
+    static char one[] = "x";
+
+    ck_assert(start_host());
+    reset(UINT32_MAX);
+    large = one;
+    hooks.get = get_large;
+    instance = key("T_Widget", "a");
+    MI_Session_GetInstance(&session, 0, NULL, SPACE, instance, NULL, &operation);
+    MI_Instance_Delete(instance);
+    ck_assert_int_eq(atomic_load(&last_post), MI_RESULT_SERVER_LIMITS_EXCEEDED);
+    ck_assert_uint_eq(atomic_load(&posted), MIGUARD_HOST_MAX_RESULTS + 1);
+    ck_assert_int_eq(drain(&operation, ids, sizeof(ids)), MI_RESULT_SERVER_LIMITS_EXCEEDED);
+    ck_assert(no_operation_left());
+    stop_host();
+}
+END_TEST
+
 /* One instance, on its way in and out. */
 START_TEST(test_instance_size)
 {
@@ -962,6 +984,7 @@ int main(void)
     tcase_add_loop_test(tests, test_flat_memory, 0, COUNT(paces));
     tcase_add_test(tests, test_larger_than_window);
     tcase_add_test(tests, test_result_bytes);
+    tcase_add_test(tests, test_result_count);
     tcase_add_test(tests, test_instance_size);
     tcase_add_loop_test(tests, test_never_returns, 0, 8);
     tcase_add_loop_test(tests, test_ignores_cancel, 0, BY_HOST * COUNT(flows));

@@ -23,9 +23,10 @@ struct client {
     MI_Result (*acknowledge)(MI_Operation *operation);
     MI_Result (*answer)(MI_Operation *operation, MI_OperationCallback_ResponseType response);
     /* What it is to do: */
-    bool acknowledge_at_once, close_at_final, close_at_item, cancel_at_item;
+    bool acknowledge_at_once, first_twice, close_at_final, close_at_item, cancel_at_item;
     int response; /* -1: none */
     MI_Result close_result;
+    const MI_Instance *item; /* of the last call with one */
     unsigned prompts, errors, messages, progress;
 };
 
@@ -71,6 +72,9 @@ static void take(struct client *to, MI_Operation *operation, bool item, MI_Boole
     if (acknowledge != NULL && to->acknowledge_at_once) {
         acknowledge(operation);
     }
+    for (int i = 0; to->first_twice && item && to->items == 1 && i < 2; i++) {
+        acknowledge(operation);
+    }
     pthread_mutex_lock(&to->lock);
     to->close_result = close ? closed : to->close_result;
     to->finals += !more;
@@ -83,7 +87,14 @@ static void on_instance(MI_Operation *operation, void *context, const MI_Instanc
                         MI_Boolean more, MI_Result result, const MI_Char *message,
                         const MI_Instance *details, MI_Result (*acknowledge)(MI_Operation *))
 {
-    take(context, operation, instance != NULL, more, result, message, details, acknowledge);
+    struct client *to = context;
+
+    if (instance != NULL) {
+        pthread_mutex_lock(&to->lock);
+        to->item = instance;
+        pthread_mutex_unlock(&to->lock);
+    }
+    take(to, operation, instance != NULL, more, result, message, details, acknowledge);
 }
 
 static void on_indication(MI_Operation *operation, void *context, const MI_Instance *instance,
@@ -456,6 +467,71 @@ END_TEST
 
 /* ---- async (reference C) ----------------------------------------------------------------- */
 
+/* What the client has given is gone when its start has returned. */
+static atomic_bool gone;
+static char late_id[16], late_space[16], late_option[16];
+
+static void get_late(MI_Context *context, const struct widget *widget)
+{
+    const MI_Char *colour = NULL;
+
+    while (!atomic_load(&gone)) {
+        nap(1);
+    }
+    snprintf(late_id, sizeof(late_id), "%s", widget->Id.value);
+    snprintf(late_space, sizeof(late_space), "%s", widget->instance.nameSpace);
+    MI_Result result = MI_Context_GetStringOption(context, "Colour", &colour);
+    post_widget(context, &widget_decl, "late", 1);
+    snprintf(late_option, sizeof(late_option), "%s", colour == NULL ? "" : colour);
+    MI_Context_PostResult(context, result);
+}
+
+/* 0: asynchronous; 1: synchronous, with a time-out, so that the start returns before the end. */
+START_TEST(test_client_keeps_nothing)
+{
+    MI_OperationCallbacks callbacks = async_callbacks();
+    MI_Interval interval = {.seconds = 60};
+    char name_space[] = SPACE;
+    const MI_Instance *late = NULL;
+    MI_Boolean more = MI_FALSE;
+    MI_Result result = MI_RESULT_FAILED;
+    MI_OperationOptions options;
+    MI_Operation operation;
+
+    ck_assert(start_host());
+    client_init();
+    atomic_store(&gone, false);
+    hooks.get = get_late;
+    MI_Application_NewOperationOptions(&application, MI_FALSE, &options);
+    MI_OperationOptions_SetString(&options, "Colour", "green", 0);
+    MI_OperationOptions_SetTimeout(&options, &interval);
+    MI_Instance *instance = key("T_Widget", "a");
+    MI_Session_GetInstance(&session, 0, &options, name_space, instance, _i == 0 ? &callbacks : NULL,
+                           &operation);
+    MI_OperationOptions_Delete(&options);
+    MI_Instance_Delete(instance);
+    memset(&callbacks, 0xA5, sizeof(callbacks));
+    memset(name_space, 'x', sizeof(name_space) - 1);
+    atomic_store(&gone, true);
+    if (_i == 0) {
+        await_finals(1);
+        ck_assert_int_eq(client.result, MI_RESULT_OK);
+        MI_Operation_Close(&operation);
+    } else {
+        ck_assert_int_eq(MI_Operation_GetInstance(&operation, &late, &more, &result, NULL, NULL),
+                         MI_RESULT_OK);
+        ck_assert_int_eq(result, MI_RESULT_OK);
+        ck_assert_str_eq(late->nameSpace, SPACE);
+        ck_assert_int_eq(MI_Operation_Close(&operation), MI_RESULT_OK);
+    }
+    ck_assert_str_eq(late_id, "a");
+    ck_assert_str_eq(late_space, SPACE);
+    ck_assert_str_eq(late_option, "green");
+    expect_nothing_left();
+    stop_host();
+}
+END_TEST
+
 static void *post_from_thread(void *argument)
 {
     MI_Context *context = argument;
@@ -600,6 +676,7 @@ START_TEST(test_close_in_item)
     /* The rest was dropped; the end still came, once. */
     ck_assert_uint_eq(client.items, 1);
     ck_assert_uint_eq(client.finals, 1);
+    ck_assert_int_eq(client.close_result, MI_RESULT_OK);
     expect_nothing_left();
     stop_host();
 }
@@ -607,6 +684,7 @@ END_TEST
 
 START_TEST(test_manual_ack)
 {
+    static const char *const in_order[] = {"w1", "w2", "g1", "g2"};
     MI_OperationCallbacks callbacks = async_callbacks();
     MI_Operation operation;
 
@@ -618,6 +696,11 @@ START_TEST(test_manual_ack)
         ck_assert_uint_eq(await_items(i), i);
         nap(10);
         ck_assert_uint_eq(await_items(i), i); /* none before the acknowledgement */
+        /* Until then the item can be read. */
+        MI_Value id = {.string = NULL};
+        ck_assert_int_eq(MI_Instance_GetElement(client.item, "Id", &id, NULL, NULL, NULL),
+                         MI_RESULT_OK);
+        ck_assert_str_eq(id.string, in_order[i - 1]);
         ck_assert_int_eq(client.acknowledge(&operation), MI_RESULT_OK);
     }
     await_finals(1);
@@ -646,6 +729,27 @@ START_TEST(test_ack_in_callback)
                                    "T_Base", MI_FALSE, &callbacks, &operation);
     await_finals(1);
     ck_assert_uint_eq(client.items, 4);
+    expect_nothing_left();
+    stop_host();
+}
+END_TEST
+
+/* The second acknowledgement of one result does not release the one after the next. */
+START_TEST(test_acknowledged_twice)
+{
+    MI_OperationCallbacks callbacks = async_callbacks();
+    MI_Operation operation;
+
+    ck_assert(start_host());
+    client_init();
+    client.first_twice = true;
+    session.ft->EnumerateInstances(&session, MI_OPERATIONFLAGS_MANUAL_ACK_RESULTS, NULL, SPACE,
+                                   "T_Base", MI_FALSE, &callbacks, &operation);
+    ck_assert_uint_eq(await_items(2), 2);
+    nap(30);
+    ck_assert_uint_eq(await_items(2), 2);
+    ck_assert_int_eq(MI_Session_Close(&session, NULL, NULL), MI_RESULT_OK);
+    await_finals(1);
     expect_nothing_left();
     stop_host();
 }
@@ -1467,7 +1571,9 @@ int main(void)
     tcase_add_test(tests, test_close_in_item);
     tcase_add_test(tests, test_manual_ack);
     tcase_add_test(tests, test_ack_in_callback);
+    tcase_add_test(tests, test_acknowledged_twice);
     tcase_add_test(tests, test_never_acknowledged);
+    tcase_add_loop_test(tests, test_client_keeps_nothing, 0, 2);
     tcase_add_test(tests, test_cancel_silent_provider);
     tcase_add_loop_test(tests, test_cancel_in_slot, 0, 2);
     tcase_add_loop_test(tests, test_cancel_callback, 0, 2);
