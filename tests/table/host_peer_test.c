@@ -447,6 +447,50 @@ START_TEST(test_option_arguments)
 }
 END_TEST
 
+/* A clone has the same options at the same places, and is independent from then on. The open peer
+ * counts one more in options of a destination: what its own configuration file adds. */
+START_TEST(test_clones)
+{
+    const MI_Interval minute = {.minutes = 1};
+    MI_DestinationOptions destination, destination_clone;
+    MI_SubscriptionDeliveryOptions delivery, delivery_clone;
+    MI_Interval interval = {0};
+    const MI_Char *text = NULL;
+    MI_Uint32 count = 9, index = 9;
+
+    ck_assert_int_eq(destination_options_new(&destination), MI_RESULT_OK);
+    ck_assert_int_eq(MI_DestinationOptions_GetOptionCount(&destination, &count), MI_RESULT_OK);
+    ck_assert_uint_eq(count, 0);
+    ck_assert_int_eq(MI_DestinationOptions_SetTimeout(&destination, &minute), MI_RESULT_OK);
+    ck_assert_int_eq(MI_DestinationOptions_SetString(&destination, CHANNEL, "x"), MI_RESULT_OK);
+    ck_assert_int_eq(MI_DestinationOptions_Clone(&destination, &destination_clone), MI_RESULT_OK);
+    ck_assert_int_eq(MI_DestinationOptions_SetString(&destination, CHANNEL, "y"), MI_RESULT_OK);
+    MI_DestinationOptions_Delete(&destination);
+    ck_assert_int_eq(MI_DestinationOptions_GetOptionCount(&destination_clone, &count),
+                     MI_RESULT_OK);
+    ck_assert_uint_eq(count, 2);
+    ck_assert_int_eq(MI_DestinationOptions_GetTimeout(&destination_clone, &interval), MI_RESULT_OK);
+    ck_assert_uint_eq(interval.minutes, 1);
+    ck_assert_int_eq(MI_DestinationOptions_GetString(&destination_clone, CHANNEL, &text, &index),
+                     MI_RESULT_OK);
+    ck_assert_str_eq(text, "x");
+    ck_assert_uint_eq(index, 1);
+    MI_DestinationOptions_Delete(&destination_clone);
+
+    ck_assert_int_eq(delivery_options_new(MI_SubscriptionDeliveryType_Pull, &delivery),
+                     MI_RESULT_OK);
+    ck_assert_int_eq(MI_SubscriptionDeliveryOptions_SetBookmark(&delivery, "b"), MI_RESULT_OK);
+    ck_assert_int_eq(MI_SubscriptionDeliveryOptions_Clone(&delivery, &delivery_clone),
+                     MI_RESULT_OK);
+    ck_assert_int_eq(MI_SubscriptionDeliveryOptions_SetBookmark(&delivery, "c"), MI_RESULT_OK);
+    MI_SubscriptionDeliveryOptions_Delete(&delivery);
+    ck_assert_int_eq(MI_SubscriptionDeliveryOptions_GetBookmark(&delivery_clone, &text),
+                     MI_RESULT_OK);
+    ck_assert_str_eq(text, "b");
+    MI_SubscriptionDeliveryOptions_Delete(&delivery_clone);
+}
+END_TEST
+
 START_TEST(test_application_close)
 {
     MI_Application own, copy;
@@ -473,6 +517,7 @@ int main(void)
     tcase_add_loop_test(tests, test_datetimes, 0, (int)COUNT(datetimes));
     tcase_add_loop_test(tests, test_channels, 0, (int)COUNT(channel_rows));
     tcase_add_test(tests, test_option_arguments);
+    tcase_add_test(tests, test_clones);
     tcase_add_test(tests, test_application_close);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
