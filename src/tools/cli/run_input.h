@@ -45,7 +45,7 @@ struct run_shape {
     const char *method; /* NULL: the properties of the class */
 };
 
-/* (run_mof.c) The declaration of a class, asked of the server; NULL: there is none. The caller
+/* (run_mof.c) The declaration of a class, asked of the server, or NULL. The caller
  * deletes it. */
 MI_Class *run_class_new(const struct run_shape *shape, const char *class_name);
 
