@@ -419,17 +419,37 @@ static size_t show_one(struct text *text, const char *at, size_t left)
     return end[0] == '\0' ? 1 : escape_one(text, (const unsigned char *)end);
 }
 
-/* Behind the printable ASCII, eight bytes at a time; the last eight may have some of those before.
- */
+/* Of a vector, which a compiler keeps in a register where the machine has such. */
+typedef signed char bytes __attribute__((vector_size(16)));
+typedef uint64_t words __attribute__((vector_size(16)));
+
+/* Whether 16 bytes are all printable ASCII. They are signed: what is not ASCII comes before the
+ * blank. */
+static bool are_printable_16(const char *text)
+{
+    bytes now;
+
+    memcpy(&now, text, sizeof(now));
+    const words other = (words)((now < ' ') | (now == 0x7F));
+    return (other[0] | other[1]) == 0;
+}
+
+/* Behind the printable ASCII. The last bytes are looked at with some of those before. */
 static size_t skip_printable(const char *json, size_t at, size_t length)
 {
-    while (length - at >= 8 && are_printable(json + at)) {
-        at += 8;
+    while (length - at >= sizeof(bytes) && are_printable_16(json + at)) {
+        at += sizeof(bytes);
     }
-    if (length - at < 8 && length >= 8 && are_printable(json + length - 8)) {
+    const size_t left = length - at;
+    if (left < sizeof(bytes) && length >= sizeof(bytes) &&
+        are_printable_16(json + length - sizeof(bytes))) {
         return length;
     }
-    while (at < length && (unsigned char)json[at] >= ' ' && (unsigned char)json[at] < 0x7F) {
+    if (left >= 8 && left < sizeof(bytes) && are_printable(json + at) &&
+        are_printable(json + length - 8)) {
+        return length;
+    }
+    while (at < length && json[at] >= ' ' && json[at] < 0x7F) {
         at++;
     }
     return at;

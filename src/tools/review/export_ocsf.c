@@ -136,7 +136,8 @@ static void begin_member(struct text *text, struct key key)
 static void put_unsigned(struct text *text, struct key key, uint64_t value)
 {
     begin_member(text, key);
-    text_json_unsigned(text, NULL, value);
+    text_append_unsigned(text, value);
+    text->comma = true;
 }
 
 static void put_string(struct text *text, struct key key, const char *value)
@@ -149,6 +150,14 @@ static void open_member(struct text *text, struct key key, char bracket)
 {
     begin_member(text, key);
     text_json_open(text, NULL, bracket);
+}
+
+/* The value as it stands in the record, which has it. */
+static void put_value(struct text *text, struct key key, const struct slice *value)
+{
+    begin_member(text, key);
+    text_json_shown(text, value->at, value->length);
+    text->comma = true;
 }
 
 /* A number that others may hold in a double (RFC 8259, 6) or in 32 bits: any other is left out. */
@@ -168,8 +177,7 @@ static void string(struct text *text, struct key key, const struct record *recor
                    enum record_field field)
 {
     if (export_has(record, field) && record->field[field].at[0] == '"') {
-        begin_member(text, key);
-        export_json(text, NULL, record, field);
+        put_value(text, key, &record->field[field]);
     }
 }
 
@@ -466,8 +474,7 @@ static void write_fields(struct text *text, const struct record *record,
 {
     for (size_t i = 0; i < count; i++) {
         if (record->field[fields[i]].at != NULL) {
-            begin_member(text, paths[fields[i]]);
-            export_json(text, NULL, record, fields[i]);
+            put_value(text, paths[fields[i]], &record->field[fields[i]]);
         }
     }
 }
