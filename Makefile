@@ -162,7 +162,7 @@ say  = $(if $(V),@:,@echo "  $(1)	$(2)")
 # ---- compiling ---------------------------------------------------------------------------------
 
 $(OUT)/obj/src/tools/module/call_line.o: FILE_FLAGS := $(if $(LIBDW),-DHAVE_LIBDW)
-$(OUT)/obj/src/tools/review/unpack.o $(OUT)/obj/tests/unit/audit_unpack_test.o: FILE_FLAGS := $(if $(ZSTD),-DHAVE_ZSTD)
+$(OUT)/obj/src/tools/review/unpack.o $(addprefix $(OUT)/obj/tests/,unit/audit_unpack_test.o bench/audit_read_bench.o): FILE_FLAGS := $(if $(ZSTD),-DHAVE_ZSTD)
 $(OUT)/obj/src/tools/cli/postgresql.o: FILE_FLAGS := $(if $(POSTGRESQL),-DHAVE_POSTGRESQL $(shell $(PKG_CONFIG) --cflags libpq))
 $(OUT)/obj/src/tools/cli/shell_edit.o: FILE_FLAGS := $(if $(LIBEDIT),-DHAVE_LIBEDIT $(shell $(PKG_CONFIG) --cflags libedit))
 $(OUT)/obj/src/%.o: src/%.c

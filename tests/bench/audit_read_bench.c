@@ -3,10 +3,11 @@
  * miguard audit search against jq(1) and grep(1): the same question about the same generated log,
  * in turn, and against ripgrep, DuckDB (npm's @duckdb/node-api, by NODE_PATH) and ausearch(8) where
  * they are installed, the last over events of its own form; against pread(2) and memmem(3) alone,
- * which is what this machine allows; what is asked by number against all of the log; one processor
- * against all; and the memory that search takes for few and for many records. The log lies in the
- * page cache: how fast the disk is does not show.
- * OUT names the folder of the command.
+ * which is what this machine allows, and against looking for newlines alone, below which nothing
+ * can be that counts lines; packed logs against each other; what is asked by number against all of
+ * the log; one processor against all; and the memory that search takes for few and for many
+ * records. The log lies in the page cache: how fast the disk is does not show. OUT names the folder
+ * of the command.
  */
 #include <fcntl.h>
 #include <sched.h>
@@ -19,7 +20,7 @@
 #include "bench/measure.h"
 #include "support/audit_generate.h"
 
-enum { RECORDS = 1000000, FEW = 10000, JQ_RECORDS = 50000, ROUNDS = 7 };
+enum { RECORDS = 1000000, FEW = 10000, JQ_RECORDS = 50000, VARIED_RECORDS = 200000, ROUNDS = 7 };
 
 /* Four questions, and for each three rows in this order; then the rest. */
 enum { CLASS, USER, REFUSALS, TEXT, QUESTIONS };
@@ -36,6 +37,10 @@ enum {
     OCSF,
     MEMORY,
     MACHINE,
+    NEWLINES,
+    VARIED,
+    ZSTD_GZ,
+    ZSTD_PLAIN,
     DUCKDB,
     AUSEARCH
 };
@@ -117,6 +122,42 @@ static const struct bench_row read_rows[] = {
                  .leaves_out = PAGE_CACHE "; memmem(3) looks at no line: a broken one is not "
                                           "found, and the text in another member is",
                  .full = true},
+    [NEWLINES] = {.name = "read.class-newlines",
+                  .goal = 2,
+                  .first = "audit search for a class, one processor",
+                  .second = "pread(2) of the log, and memchr(3) of each newline",
+                  .unit = "ns",
+                  .leaves_out = PAGE_CACHE "; that the other side finds nothing, neither the class "
+                                           "nor a line that is no record",
+                  .full = true},
+    [VARIED] = {.name = "read.varied-rg",
+                .goal = BENCH_NO_GOAL,
+                .first = "audit search for a class among thousands of users, groups and classes",
+                .second = "ripgrep of the text that a record has then",
+                .unit = "ns",
+                .leaves_out =
+                    PAGE_CACHE "; that ripgrep also finds the text in other members; many "
+                               "providers: beyond 1,024 combinations of how long the names "
+                               "are a line costs up to four times as much; more "
+                               "records than 200,000, which would hide what it costs to "
+                               "learn their kinds",
+                .full = true},
+    [ZSTD_GZ] = {.name = "read.zstd-gz",
+                 .goal = 0.8,
+                 .first = "audit search for a class in 50,000 records, packed by zstd -3",
+                 .second = "the same, packed by gzip -6",
+                 .unit = "ns",
+                 .leaves_out = PAGE_CACHE "; the time to pack them",
+                 .full = true},
+    [ZSTD_PLAIN] = {.name = "read.zstd-plain",
+                    .goal = BENCH_NO_GOAL,
+                    .first = "audit search for a class in 50,000 records, packed by zstd -3",
+                    .second = "the same log, not packed",
+                    .unit = "ns",
+                    .leaves_out =
+                        PAGE_CACHE ", where a packed one takes a tenth of the place; a "
+                                   "packed log is read by one processor, a plain one by all",
+                    .full = true},
     [DUCKDB] = {.name = "read.class-duckdb",
                 .goal = 1,
                 .first = "audit search for a class, 1 record in 1,000",
@@ -133,7 +174,7 @@ static const struct bench_row read_rows[] = {
                   .full = true},
 };
 
-static char log_file[96], few_file[96], jq_file[96], events_file[96], out_file[96];
+static char log_file[96], few_file[96], jq_file[96], varied_file[96], events_file[96], out_file[96];
 
 static long count_lines(const char *path)
 {
@@ -324,22 +365,44 @@ static void compare_all(void)
     }
 }
 
-/* Nanoseconds for what a search cannot do without: the bytes, and one look at them. */
+/* How often a text stands in the block. */
+static size_t count_text(const char *block, size_t length, const char *text)
+{
+    const char *end = block + length;
+    size_t found = 0;
+
+    for (const char *hit = block;
+         (hit = memmem(hit, (size_t)(end - hit), text, strlen(text))) != NULL; hit++) {
+        found++;
+    }
+    return found;
+}
+
+static size_t count_newlines(const char *block, size_t length)
+{
+    const char *end = block + length;
+    size_t found = 0;
+
+    for (const char *hit = block; (hit = memchr(hit, '\n', (size_t)(end - hit))) != NULL; hit++) {
+        found++;
+    }
+    return found;
+}
+
+/* Nanoseconds for what a search cannot do without: the bytes, and one look at them. Without a text
+ * it is for the newlines. */
 static double read_and_find(const char *path, const char *text)
 {
     enum { BLOCK = 256 * 1024 };
     static char block[BLOCK];
     const double start = nanoseconds();
     int file = open(path, O_RDONLY | O_CLOEXEC);
-    size_t found = 0, length = strlen(text);
+    size_t found = 0;
     ssize_t got;
 
     for (off_t at = 0; (got = pread(file, block, BLOCK, at)) > 0; at += got) {
-        const char *end = block + got;
-        for (const char *hit = block;
-             (hit = memmem(hit, (size_t)(end - hit), text, length)) != NULL; hit++) {
-            found++;
-        }
+        found += text != NULL ? count_text(block, (size_t)got, text)
+                              : count_newlines(block, (size_t)got);
     }
     close(file);
     if (found == 0) {
@@ -348,19 +411,79 @@ static double read_and_find(const char *path, const char *text)
     return nanoseconds() - start;
 }
 
-static void compare_machine(void)
+static void compare_machine(int which, const char *text)
 {
     char *words[] = {"search", "--class", "MG_Needle", log_file, NULL};
-    const struct bench_row *row = &read_rows[MACHINE];
+    const struct bench_row *row = &read_rows[which];
 
     for (int i = -1; i < bench_rounds(ROUNDS) && bench_wants(row); i++) { /* -1 warms up */
         const double own = ours(words, true);
-        const double machine = read_and_find(log_file, "\"class\":\"MG_Needle\"");
+        const double machine = read_and_find(log_file, text);
         if (i >= 0) {
             bench_pair(row, own, machine);
         }
     }
 }
+
+/* A log with as many kinds of records as one has that many users wrote. */
+static void compare_varied(void)
+{
+    const struct generate varied = {.seed = 1, .count = VARIED_RECORDS, .varied = true};
+    const struct search_question asked = {
+        .path = varied_file, .option = "--class", .value = "MG_Needle"};
+    char *rg[] = {"rg", "--no-config", "-N", "\"class\":\"MG_Needle\"", varied_file, NULL};
+    const struct bench_row *row = &read_rows[VARIED];
+    bool more = bench_wants(row);
+
+    if (more && !audit_generate(varied_file, &varied)) {
+        abort();
+    }
+    for (int i = 0; i < bench_rounds(ROUNDS) && more; i++) {
+        more = compare_once(row, &asked, rg, true);
+    }
+    unlink(varied_file);
+}
+
+/* ---- packed logs -------------------------------------------------------------------------------
+ */
+
+static void compare_packed(void)
+{
+    char zst[112], gz[112];
+    char *by_zstd[] = {"zstd", "-q", "-3", "-k", "-o", zst, jq_file, NULL};
+    char *by_gzip[] = {"gzip", "-6", "-c", jq_file, NULL};
+    const struct bench_row *row = &read_rows[ZSTD_GZ], *plain = &read_rows[ZSTD_PLAIN];
+    bool more = bench_wants(row) || bench_wants(plain);
+
+#ifndef HAVE_ZSTD
+    bench_skip(row, "the command was built without libzstd");
+    bench_skip(plain, "the command was built without libzstd");
+    more = false;
+#endif
+    snprintf(zst, sizeof(zst), "%s.zst", jq_file);
+    snprintf(gz, sizeof(gz), "%s.gz", jq_file);
+    if (more && (command_run(by_zstd, NULL).status != 0 || command_run(by_gzip, gz).status != 0)) {
+        bench_skip(row, "zstd or gzip is not installed");
+        bench_skip(plain, "zstd is not installed");
+        more = false;
+    }
+    for (int i = 0; i < bench_rounds(ROUNDS) && more; i++) {
+        const double packed = search(zst, "--class", "MG_Needle");
+        const long found = count_lines(out_file);
+        bench_pair(row, packed, search(gz, "--class", "MG_Needle"));
+        bench_pair(plain, packed, search(jq_file, "--class", "MG_Needle"));
+        if (found != JQ_RECORDS / 1000) {
+            fprintf(stderr, "bench: %s: %ld found\n", row->name, found);
+            abort();
+        }
+    }
+    unlink(zst);
+    unlink(gz);
+}
+
+/* ---- other programs that parse
+ * -------------------------------------------------------------------
+ */
 
 /* Prints the lines. 127, as for a program that is not there, without the module. */
 static char duckdb_script[] =
@@ -434,6 +557,7 @@ static void run_read(void)
     snprintf(log_file, sizeof(log_file), "%s/log", folder);
     snprintf(few_file, sizeof(few_file), "%s/few", folder);
     snprintf(jq_file, sizeof(jq_file), "%s/jq", folder);
+    snprintf(varied_file, sizeof(varied_file), "%s/varied", folder);
     snprintf(events_file, sizeof(events_file), "%s/events", folder);
     snprintf(out_file, sizeof(out_file), "%s/out", folder);
     if (!audit_generate(few_file, &few) || !audit_generate(jq_file, &jq) ||
@@ -441,7 +565,10 @@ static void run_read(void)
         abort();
     }
     compare_all();
-    compare_machine();
+    compare_machine(MACHINE, "\"class\":\"MG_Needle\"");
+    compare_machine(NEWLINES, NULL);
+    compare_varied();
+    compare_packed();
     compare_others();
     read_less();
     measure_memory();

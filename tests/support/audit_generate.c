@@ -2,17 +2,26 @@
 #include "support/audit_generate.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "audit/encode.h"
 #include "model/event.h"
 
-enum { BODIES = 64, NEEDLE = BODIES, GROUPS = 12, EVERY = 1000 };
+enum { FEW_BODIES = 64, MANY_BODIES = 16384, GROUPS = 12, EVERY = 1000 };
 
 struct body {
     struct text text;
     struct audit_event event;
+    char class_name[16]; /* of varied ones */
+};
+
+/* All that a log is made of; the last is the needle. */
+struct bodies {
+    struct body *list;
+    uint32_t count;
+    bool varied;
 };
 
 static uint64_t next_random(uint64_t *state)
@@ -37,19 +46,20 @@ static struct miguard_identity make_identity(uint32_t id, gid_t groups[GROUPS])
         identity.uid[i] = identity.gid[i] = id;
     }
     for (uint32_t i = 0; i < identity.group_count; i++) {
-        groups[i] = 100 + i;
+        groups[i] = (id < 10000 || id > 60000 ? 100 : id) + i;
     }
     identity.cap[IDENTITY_CAP_EFFECTIVE] = identity.cap[IDENTITY_CAP_PERMITTED] = id == 0 ? 0xF : 0;
     identity.cap[IDENTITY_CAP_BOUNDING] = 0xF;
     return identity;
 }
 
+static const char *const providers[] = {"file.so", "account.so", "libweb.so", "libprocess.so"};
+static const char *const namespaces[] = {"root/cimv2", "root/test", "interop"};
+
 static void set_event(struct audit_event *event, uint64_t *state)
 {
     static const char *const classes[] = {"CIM_Process", "MG_File", "MG_Account", "CIM_LogFile",
                                           "Web_Site"};
-    static const char *const providers[] = {"file.so", "account.so", "libweb.so", "libprocess.so"};
-    static const char *const namespaces[] = {"root/cimv2", "root/test", "interop"};
 
     event->action =
         next_random(state) % 8 == 0 ? AUDIT_ACTION_SESSION_OPEN : AUDIT_ACTION_SESSION_USE;
@@ -74,21 +84,42 @@ static void set_event(struct audit_event *event, uint64_t *state)
     }
 }
 
-static void make_body(struct body *body, int number, uint64_t *state)
+/* One of many of one provider: its names are as long as those of the others, but for the number. */
+static void set_class(struct body *body, unsigned number)
+{
+    snprintf(body->class_name, sizeof(body->class_name), "MG_Class%u", number);
+    body->event.class_name = body->class_name;
+    body->event.provider = providers[0];
+    body->event.name_space = namespaces[0];
+}
+
+/* Has other groups, too: their ids are as long as the user's. */
+static uint32_t pick_user(const struct bodies *bodies, uint64_t *state)
 {
     static const uint32_t users[] = {0, 1, 33, 1000, 1001, 65534};
+    const uint64_t random = next_random(state);
+
+    return bodies->varied ? 10000 + (uint32_t)(random % 50000) : users[random % 6];
+}
+
+static void make_body(struct bodies *bodies, uint32_t number, uint64_t *state)
+{
+    struct body *body = &bodies->list[number];
     const struct identity_process process = {
-        .pid = 1000 + number, .loginuid = 1000, .executable = "/usr/sbin/omiengine"};
+        .pid = 1000 + (int)(number % 1000), .loginuid = 1000, .executable = "/usr/sbin/omiengine"};
     const struct audit_stamp stamp = {.entity = 0x1234,
                                       .process = &process,
                                       .host_name = "host.example",
                                       .boot_id = "5e2c8a3f-0d57-4c0e-9a55-6f0f6a1c2b3d"};
     gid_t groups[2][GROUPS];
 
-    struct miguard_identity bound = make_identity(users[next_random(state) % 6], groups[0]);
-    struct miguard_identity current = make_identity(users[next_random(state) % 6], groups[1]);
+    struct miguard_identity bound = make_identity(pick_user(bodies, state), groups[0]);
+    struct miguard_identity current = make_identity(pick_user(bodies, state), groups[1]);
     set_event(&body->event, state);
-    if (number == NEEDLE) {
+    if (bodies->varied) {
+        set_class(body, (unsigned)(next_random(state) % 800));
+    }
+    if (number == bodies->count) {
         current = make_identity(54321, groups[1]);
         body->event.denied = true;
         body->event.class_name = "MG_Needle";
@@ -143,29 +174,45 @@ static bool write_record(FILE *file, struct body *body, struct text *line, uint6
     return fwrite(line->data, 1, line->length, file) == line->length;
 }
 
+static bool make_bodies(struct bodies *bodies, uint64_t *state)
+{
+    bodies->count = bodies->varied ? MANY_BODIES : FEW_BODIES;
+    bodies->list = calloc(bodies->count + 1, sizeof(*bodies->list));
+    bool good = bodies->list != NULL;
+
+    for (uint32_t i = 0; good && i <= bodies->count; i++) {
+        make_body(bodies, i, state);
+        good = !bodies->list[i].text.failed;
+    }
+    return good;
+}
+
+static void free_bodies(struct bodies *bodies)
+{
+    for (uint32_t i = 0; bodies->list != NULL && i <= bodies->count; i++) {
+        text_release(&bodies->list[i].text);
+    }
+    free(bodies->list);
+}
+
 bool audit_generate(const char *path, const struct generate *generate)
 {
-    static struct body bodies[BODIES + 1];
+    struct bodies bodies = {.varied = generate->varied};
     struct text line = TEXT_EMPTY;
     uint64_t state = generate->seed;
     uint64_t first = generate->sequence == 0 ? 1 : generate->sequence;
     int64_t start = generate->start == 0 ? GENERATE_START : generate->start;
     int64_t step = generate->step == 0 ? 1000000000 : generate->step;
     FILE *file = fopen(path, "we");
-    bool good = file != NULL;
+    bool good = make_bodies(&bodies, &state) && file != NULL;
 
-    memset(bodies, 0, sizeof(bodies));
-    for (int i = 0; i <= NEEDLE; i++) {
-        make_body(&bodies[i], i, &state);
-        good = good && !bodies[i].text.failed;
-    }
     for (uint64_t i = 0; good && i < generate->count; i++) {
-        uint64_t choice = i % EVERY == EVERY - 1 ? NEEDLE : next_random(&state) % BODIES;
-        good = write_record(file, &bodies[choice], &line, first + i, start + (int64_t)i * step);
+        uint64_t choice =
+            i % EVERY == EVERY - 1 ? bodies.count : next_random(&state) % bodies.count;
+        good =
+            write_record(file, &bodies.list[choice], &line, first + i, start + (int64_t)i * step);
     }
-    for (int i = 0; i <= NEEDLE; i++) {
-        text_release(&bodies[i].text);
-    }
+    free_bodies(&bodies);
     text_release(&line);
     good = (file == NULL || fclose(file) == 0) && good;
     if (!good) {

@@ -15,6 +15,7 @@ struct generate {
     uint64_t sequence; /* of the first; 0 counts as 1 */
     int64_t start;     /* of the first; 0: GENERATE_START */
     int64_t step;      /* nanoseconds between two; 0: a second */
+    bool varied;       /* thousands of users, groups and classes, and not a few of each */
 };
 
 /*
