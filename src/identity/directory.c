@@ -3,10 +3,10 @@
  * Asks NSS for users, groups and memberships (directory.h). Called by the policy loader, the switch
  * target, records and the command.
  *
- * The way of a question: an entry point fills in a struct question, put_question() asks on this
- * thread or with ask_in_time() on the asker's, ask() calls NSS, and accept_entry() or
- * prove_groups() decides whether the answer is one. The thread has its own copy of the question
- * (struct asking); one that does not answer in time keeps it and frees it whenever it ends.
+ * The way of a question: an entry point fills in a struct question, or a list of them,
+ * put_questions() asks on this thread or with ask_in_time() on the asker's, ask() calls NSS, and
+ * accept_entry() or prove_groups() decides whether the answer is one. The thread has its own copies
+ * (struct asking); one that does not answer in time keeps them and frees them whenever it ends.
  */
 #include "identity/directory.h"
 
@@ -255,17 +255,19 @@ unsigned directory_threads(void)
 }
 
 /*
- * Whose turn it is. The thread has the question while it is ASKED, the caller while it is ANSWERED.
- * DISMISSED is final, and set by the caller alone: the thread then ends as soon as NSS returns, and
- * keeps the question.
+ * Whose turn it is. The thread has the questions while they are ASKED, the caller while they are
+ * ANSWERED; those before `answered` are the caller's at any time. DISMISSED is final, and set by
+ * the caller alone: the thread then ends as soon as NSS returns, and keeps the questions.
  */
 enum turn { ASKED, ANSWERED, DISMISSED };
 
-/* A thread that asks, and its question; shared by that thread and the caller. */
+/* A thread that asks, and its questions; shared by that thread and the caller. */
 struct asking {
-    struct question question;
-    _Atomic uint32_t turn;   /* enum turn, and a futex: only one of the two waits at a time */
-    _Atomic unsigned owners; /* the last of them frees it */
+    struct question *questions;
+    uint32_t count;
+    _Atomic uint32_t answered; /* so many, from the first on */
+    _Atomic uint32_t turn;     /* enum turn, and a futex: only one of the two waits at a time */
+    _Atomic unsigned owners;   /* the last of them frees it */
 };
 
 static void wake_other(struct asking *asking)
@@ -273,14 +275,34 @@ static void wake_other(struct asking *asking)
     (void)syscall(SYS_futex, &asking->turn, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
+/* By the caller when it is its turn, or by the last owner. */
+static void release_questions(struct asking *asking)
+{
+    for (uint32_t i = 0; i < asking->count; i++) {
+        base_free(asking->questions[i].name);
+        base_free(asking->questions[i].groups);
+        directory_release(&asking->questions[i].entry);
+    }
+    base_free(asking->questions);
+    asking->questions = NULL;
+    asking->count = 0;
+}
+
 /* The thread that asks and the caller have one share each, and either may be the last. */
 static void give_up_share(struct asking *asking)
 {
     if (atomic_fetch_sub(&asking->owners, 1) == 1) {
-        base_free(asking->question.name);
-        base_free(asking->question.groups);
-        directory_release(&asking->question.entry);
+        release_questions(asking);
         base_free(asking);
+    }
+}
+
+/* Ends early when the caller has gone. */
+static void ask_all(struct asking *asking)
+{
+    for (uint32_t i = 0; i < asking->count && atomic_load(&asking->turn) == ASKED; i++) {
+        ask(&asking->questions[i]);
+        atomic_store(&asking->answered, i + 1);
     }
 }
 
@@ -293,7 +315,7 @@ static void *ask_in_thread(void *argument)
     uint32_t turn = ASKED;
 
     while (turn == ASKED) {
-        ask(&asking->question);
+        ask_all(asking);
         if (!atomic_compare_exchange_strong(&asking->turn, &turn, ANSWERED)) {
             break;
         }
@@ -371,28 +393,50 @@ static void wait_until_single_threaded(void)
     }
 }
 
-/* A copy of the question for the thread, which may have it longer than the caller. False when
- * memory is out. */
-static bool copy_question(const struct question *question, struct question *copy)
+/* Copies of the questions for the thread, which may have them longer than the caller. False when
+ * memory is out, with none of them. It is the caller's turn, or there is no thread yet. */
+static bool copy_questions(struct asking *asking, const struct question *questions, uint32_t count)
 {
-    *copy = (struct question){.kind = question->kind, .id = question->id};
-    copy->name = base_copy_text(question->name);
-    return question->name == NULL || copy->name != NULL;
+    release_questions(asking);
+    atomic_store(&asking->answered, 0);
+    asking->questions = base_alloc(count, sizeof(*questions));
+    if (asking->questions == NULL) {
+        return false;
+    }
+    asking->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct question *copy = &asking->questions[i];
+        *copy = (struct question){.kind = questions[i].kind, .id = questions[i].id};
+        copy->name = base_copy_text(questions[i].name);
+        if (questions[i].name != NULL && copy->name == NULL) {
+            release_questions(asking);
+            return false;
+        }
+    }
+    return true;
 }
 
-/* Moves the answer in asked to question; nothing is left in asked. */
-static void hand_over(struct question *question, struct question *asked)
+/* Moves the answers that there are to the caller's questions; returns how many. */
+static uint32_t hand_over(struct question *questions, struct asking *asking)
 {
-    question->result = asked->result;
-    question->entry = asked->entry;
-    question->groups = asked->groups;
-    question->group_count = asked->group_count;
-    base_free(asked->name);
-    *asked = (struct question){.kind = asked->kind};
+    const uint32_t answered = atomic_load(&asking->answered);
+
+    for (uint32_t i = 0; i < answered; i++) {
+        struct question *asked = &asking->questions[i];
+        questions[i].result = asked->result;
+        questions[i].entry = asked->entry;
+        questions[i].groups = asked->groups;
+        questions[i].group_count = asked->group_count;
+        asked->entry = (struct directory_entry){.name = NULL};
+        asked->groups = NULL;
+    }
+    return answered;
 }
 
-/* The first question, and the thread for it and those behind it. */
-static enum directory_result begin_asking(struct directory_asker *asker, struct question *question)
+/* The first questions, and the thread for them and those behind them. *ret_error with FAILED. */
+static enum directory_result begin_asking(struct directory_asker *asker,
+                                          const struct question *questions, uint32_t count,
+                                          int *ret_error)
 {
     struct asking *asking = base_alloc(1, sizeof(*asking));
     int error = EAGAIN;
@@ -401,7 +445,7 @@ static enum directory_result begin_asking(struct directory_asker *asker, struct 
         return DIRECTORY_NO_MEMORY;
     }
     atomic_store(&asking->owners, 1);
-    if (!copy_question(question, &asking->question)) {
+    if (!copy_questions(asking, questions, count)) {
         give_up_share(asking);
         return DIRECTORY_NO_MEMORY;
     }
@@ -417,18 +461,17 @@ static enum directory_result begin_asking(struct directory_asker *asker, struct 
         atomic_store(&asking->owners, 1);
     }
     give_up_share(asking);
-    return failed(question, error);
+    *ret_error = error;
+    return DIRECTORY_FAILED;
 }
 
-/* A further one. The thread waits, and the question is the caller's until the turn changes. */
-static enum directory_result go_on_asking(struct asking *asking, const struct question *question)
+/* Further ones. The thread waits, and the questions are the caller's until the turn changes. */
+static enum directory_result go_on_asking(struct asking *asking, const struct question *questions,
+                                          uint32_t count)
 {
-    struct question copy;
-
-    if (!copy_question(question, &copy)) {
+    if (!copy_questions(asking, questions, count)) {
         return DIRECTORY_NO_MEMORY;
     }
-    asking->question = copy;
     atomic_store(&asking->turn, ASKED);
     wake_other(asking);
     return DIRECTORY_FOUND;
@@ -443,37 +486,48 @@ static void dismiss(struct directory_asker *asker)
     asker->asking = NULL;
 }
 
-/* Asks on the asker's thread. question itself stays with the caller, whose stack it is on. After a
- * question that was late no other is asked: the time is one for all of them. */
-static void ask_in_time(struct directory_asker *asker, struct question *question)
+/* What has no answer, for one reason. */
+static void answer_all(struct question *questions, uint32_t count, enum directory_result result,
+                       int error)
 {
+    for (uint32_t i = 0; i < count; i++) {
+        questions[i].result = result == DIRECTORY_FAILED ? failed(&questions[i], error) : result;
+    }
+}
+
+/* Asks on the asker's thread. The questions themselves stay with the caller, whose stack they may
+ * be on. After one that was late no other is asked: the time is one for all of them. */
+static void ask_in_time(struct directory_asker *asker, struct question *questions, uint32_t count)
+{
+    enum directory_result result = DIRECTORY_FAILED;
+    int error = ETIMEDOUT;
+
+    if (!asker->late) {
+        result = asker->asking == NULL ? begin_asking(asker, questions, count, &error)
+                                       : go_on_asking(asker->asking, questions, count);
+    }
+    if (result != DIRECTORY_FOUND) {
+        answer_all(questions, count, result, error);
+        return;
+    }
+    asker->late = !is_answered(asker->asking, &asker->left);
+    const uint32_t answered = hand_over(questions, asker->asking);
     if (asker->late) {
-        question->result = failed(question, ETIMEDOUT);
-        return;
-    }
-    question->result = asker->asking == NULL ? begin_asking(asker, question)
-                                             : go_on_asking(asker->asking, question);
-    if (question->result != DIRECTORY_FOUND) {
-        return;
-    }
-    if (is_answered(asker->asking, &asker->left)) {
-        hand_over(question, &asker->asking->question);
-    } else {
-        asker->late = true;
         dismiss(asker);
-        question->result = failed(question, ETIMEDOUT);
+        answer_all(questions + answered, count - answered, DIRECTORY_FAILED, ETIMEDOUT);
     }
 }
 
 /* errno is kept: NSS modules leave anything in it. */
-static void put_question(struct directory_asker *asker, struct question *question)
+static void put_questions(struct directory_asker *asker, struct question *questions, uint32_t count)
 {
     int before = errno;
 
-    if (asker->forever) {
-        ask(question);
-    } else {
-        ask_in_time(asker, question);
+    if (!asker->forever) {
+        ask_in_time(asker, questions, count);
+    }
+    for (uint32_t i = 0; asker->forever && i < count; i++) {
+        ask(&questions[i]);
     }
     errno = before;
 }
@@ -512,7 +566,7 @@ void directory_release(struct directory_entry *entry)
 static enum directory_result ask_for_entry(struct directory_asker *asker, struct question *question,
                                            struct directory_entry *ret_entry)
 {
-    put_question(asker, question);
+    put_questions(asker, question, 1);
     if (question->result == DIRECTORY_FOUND) {
         *ret_entry = question->entry;
     } else if (question->result == DIRECTORY_FAILED) {
@@ -579,7 +633,7 @@ enum directory_result directory_ask_groups(struct directory_asker *asker,
 {
     struct question question = {.kind = GROUPS_OF_USER, .name = user->name, .id = user->gid};
 
-    put_question(asker, &question);
+    put_questions(asker, &question, 1);
     if (question.result == DIRECTORY_FOUND) {
         *ret_groups = question.groups;
         *ret_count = question.group_count;
@@ -658,4 +712,31 @@ enum directory_result directory_check_digits(enum directory_kind kind, uint32_t 
     enum directory_result result = directory_ask_digits(&asker, kind, id, ret_entry);
     directory_end(&asker);
     return result;
+}
+
+/* The copies of the questions need the memory of one more list. */
+void directory_ask_names(struct directory_asker *asker, struct directory_question *questions,
+                         uint32_t count)
+{
+    struct question *list = count > 0 ? base_alloc(count, sizeof(*list)) : NULL;
+    uint32_t id;
+
+    for (uint32_t i = 0; list != NULL && i < count; i++) {
+        list[i] = (struct question){.kind = questions[i].kind == DIRECTORY_USER ? USER_BY_NAME
+                                                                                : GROUP_BY_NAME,
+                                    .name = (char *)(uintptr_t)questions[i].name};
+    }
+    if (list != NULL) {
+        put_questions(asker, list, count);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        questions[i].result = list != NULL ? list[i].result : DIRECTORY_NO_MEMORY;
+        questions[i].entry = list != NULL ? list[i].entry : (struct directory_entry){.name = NULL};
+        if (questions[i].result == DIRECTORY_FOUND &&
+            directory_read_text(questions[i].name, &id) == DIRECTORY_TEXT_DIGITS &&
+            questions[i].entry.id != id) {
+            questions[i].result = DIRECTORY_AMBIGUOUS;
+        }
+    }
+    base_free(list);
 }

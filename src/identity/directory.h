@@ -79,6 +79,21 @@ enum directory_result directory_ask_groups(struct directory_asker *asker,
                                            const struct directory_entry *user, gid_t **ret_groups,
                                            uint32_t *ret_count, int *ret_error);
 
+/* One of a list of questions, as to directory_ask_name(), and for digits to directory_ask_digits().
+ */
+struct directory_question {
+    enum directory_kind kind;
+    const char *name; /* the caller's */
+    enum directory_result result;
+    struct directory_entry entry; /* to be released after FOUND and AMBIGUOUS */
+};
+
+/* All of them, one after the other, handed to the thread at once: each hand-over is two switches
+ * between threads, and on a busy machine each of these waits for its turn. When the time is over
+ * those that were answered have their answers, and the rest failed with ETIMEDOUT. */
+void directory_ask_names(struct directory_asker *asker, struct directory_question *questions,
+                         uint32_t count);
+
 /* How many threads of this process are asking or left behind. */
 unsigned directory_threads(void);
 

@@ -6,7 +6,8 @@
  * A text is an id, a range or a name, and which one it is never depends on the directory:
  * looks_like_number() decides by its characters. Names are looked up once in a load (find_answer),
  * on one thread and within a time that all look-ups share (load.asker), because a load must end
- * although a directory does not answer.
+ * although a directory does not answer. Those of all rules of a file are asked before the rules are
+ * read (schema_ask_ahead), in one list.
  */
 #include <string.h>
 
@@ -73,22 +74,109 @@ static struct known_name *find_answer(struct load *load, const char *name, enum 
 /* Of a name, what it is; of digits, whether they may stand for the id. NULL when memory is out. */
 static const struct known_name *look_up(const struct reader *reader, const char *name, bool group)
 {
-    enum directory_kind kind = group ? DIRECTORY_GROUP : DIRECTORY_USER;
+    struct directory_question question = {.kind = group ? DIRECTORY_GROUP : DIRECTORY_USER,
+                                          .name = name};
     struct load *load = reader->load;
-    struct directory_entry entry = {0};
-    uint32_t id = 0;
     bool is_new;
 
     struct known_name *known = find_answer(load, name, group ? ASKED_GROUP : ASKED_USER, &is_new);
     if (known == NULL || !is_new) {
         return known;
     }
-    known->result = directory_read_text(name, &id) == DIRECTORY_TEXT_DIGITS
-                        ? directory_ask_digits(&load->asker, kind, id, &entry)
-                        : directory_ask_name(&load->asker, kind, name, &entry);
-    keep_answer(load, known, &entry);
+    directory_ask_names(&load->asker, &question, 1);
+    known->result = question.result;
+    keep_answer(load, known, &question.entry);
     return load->failed ? NULL : known;
 }
+
+/* One digit at least. */
+static bool is_digits(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9') {
+            return false;
+        }
+    }
+    return length > 0;
+}
+
+/* Digits and dashes, or "+" and digits: an id or a range, even where a system has such a name. A
+ * user whose name is of digits is never meant by them alone. */
+static bool looks_like_number(const char *text)
+{
+    const char *digits = text[0] == '+' && is_digits(text + 1, strlen(text + 1)) ? text + 1 : text;
+    return digits[strspn(digits, "0123456789-")] == '\0';
+}
+
+/* ---- asked ahead ------------------------------------------------------------------------------
+ */
+
+/* Of schema_read_range(): it will look up this text. What only looks like a question here is left
+ * to that. */
+static bool will_be_asked(const char *text)
+{
+    uint32_t id;
+
+    if (text[0] == '\0' || strpbrk(text, "$\\*? ") != NULL) {
+        return false;
+    }
+    return !looks_like_number(text) || directory_read_text(text, &id) == DIRECTORY_TEXT_DIGITS;
+}
+
+/* Room for one more. False when memory is out. */
+static bool grow_ahead(struct asked_ahead *ahead)
+{
+    uint32_t capacity = ahead->capacity == 0 ? 256 : 2 * ahead->capacity;
+
+    if (ahead->count < ahead->capacity) {
+        return true;
+    }
+    struct directory_question *questions =
+        base_resize(ahead->questions, capacity, sizeof(*questions));
+    if (questions != NULL) {
+        ahead->questions = questions;
+        struct known_name **known = base_resize(ahead->known, capacity, sizeof(*known));
+        if (known != NULL) {
+            ahead->known = known;
+            ahead->capacity = capacity;
+            return true;
+        }
+    }
+    return false;
+}
+
+void schema_ask_later(struct load *load, struct asked_ahead *ahead, const char *text, bool group)
+{
+    bool is_new;
+
+    if (!will_be_asked(text)) {
+        return;
+    }
+    if (!grow_ahead(ahead)) {
+        load->failed = true;
+        return;
+    }
+    struct known_name *known = find_answer(load, text, group ? ASKED_GROUP : ASKED_USER, &is_new);
+    if (known != NULL && is_new) {
+        ahead->known[ahead->count] = known;
+        ahead->questions[ahead->count++] = (struct directory_question){
+            .kind = group ? DIRECTORY_GROUP : DIRECTORY_USER, .name = known->name};
+    }
+}
+
+void schema_ask_ahead(struct load *load, struct asked_ahead *ahead)
+{
+    directory_ask_names(&load->asker, ahead->questions, ahead->count);
+    for (uint32_t i = 0; i < ahead->count; i++) {
+        ahead->known[i]->result = ahead->questions[i].result;
+        keep_answer(load, ahead->known[i], &ahead->questions[i].entry);
+    }
+    base_free(ahead->questions);
+    base_free(ahead->known);
+}
+
+/* ---- errors -----------------------------------------------------------------------------------
+ */
 
 /* With the nearest name of this system, if one is near. */
 static void report_unknown(const struct reader *reader, const struct node *node,
@@ -169,17 +257,6 @@ static bool check_digits(const struct reader *reader, const struct node *node, b
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
-/* One digit at least. */
-static bool is_digits(const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] < '0' || text[i] > '9') {
-            return false;
-        }
-    }
-    return length > 0;
-}
-
 /* digits are decimal digits; reports what directory_read_id() refuses. */
 static bool read_id(const struct reader *reader, const struct node *node, const char *digits,
                     size_t length, uint32_t *ret_id)
@@ -201,14 +278,6 @@ static bool read_id(const struct reader *reader, const struct node *node, const 
     default:
         return true;
     }
-}
-
-/* Digits and dashes, or "+" and digits: an id or a range, even where a system has such a name. A
- * user whose name is of digits is never meant by them alone. */
-static bool looks_like_number(const char *text)
-{
-    const char *digits = text[0] == '+' && is_digits(text + 1, strlen(text + 1)) ? text + 1 : text;
-    return digits[strspn(digits, "0123456789-")] == '\0';
 }
 
 /* An id by itself, as directory.h says. A plus says that the digits are an id, so nothing need be

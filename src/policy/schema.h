@@ -200,6 +200,20 @@ bool schema_read_user(const struct reader *reader, const struct node *node,
 /* *ret_gid is filled for a group. */
 bool schema_read_group(const struct reader *reader, const struct node *node, uint32_t *ret_gid);
 
+/* Questions of which it is known before they are needed. */
+struct asked_ahead {
+    struct directory_question *questions;
+    struct known_name **known; /* whose answers they will be */
+    uint32_t count, capacity;
+};
+
+/* Adds what schema_read_range() will ask about the text, if it asks anything. The text lives as
+ * long as the load. */
+void schema_ask_later(struct load *load, struct asked_ahead *ahead, const char *text, bool group);
+
+/* Asks all of them, and releases the list. */
+void schema_ask_ahead(struct load *load, struct asked_ahead *ahead);
+
 /* As directory_groups(), into the draft's memory. */
 enum directory_result schema_user_groups(const struct reader *reader,
                                          const struct directory_entry *user, uint32_t **ret_groups,

@@ -459,8 +459,72 @@ static void read_rule(const struct reader *reader, const struct node *node, void
     append_rule(reader, &rule);
 }
 
+/* ---- all rules --------------------------------------------------------------------------------
+ */
+
+/* Whether the values of this key of match are users or groups. */
+static bool names_ids(const char *key, bool *ret_group)
+{
+#define NAMES_IDS(member, name, shape, KIND, ...)                                                  \
+    if ((MATCH_##KIND == MATCH_USER || MATCH_##KIND == MATCH_GROUP) && strcmp(key, name) == 0) {   \
+        *ret_group = MATCH_##KIND == MATCH_GROUP;                                                  \
+        return true;                                                                               \
+    }
+    MATCH_KEY_MAP(NAMES_IDS)
+#undef NAMES_IDS
+    return false;
+}
+
+/* One value, or a list of alternatives. Errors are for those who read it. */
+static void ask_values(struct load *load, struct asked_ahead *ahead, const struct node *node,
+                       bool group)
+{
+    const struct node *value = node->kind == NODE_LIST ? node->first : node;
+
+    for (; value != NULL; value = value == node ? NULL : value->next) {
+        if (value->kind == NODE_SCALAR) {
+            schema_ask_later(load, ahead, value->text, group);
+        }
+    }
+}
+
+/* Of `match:` and of the `not:` in there. */
+static void ask_match(struct load *load, struct asked_ahead *ahead, const struct node *match,
+                      bool within)
+{
+    const struct node *entry = match->kind == NODE_MAP ? match->first : NULL;
+    bool group;
+
+    for (; entry != NULL; entry = entry->next) {
+        if (names_ids(entry->key, &group)) {
+            ask_values(load, ahead, entry, group);
+        } else if (!within && strcmp(entry->key, "not") == 0) {
+            ask_match(load, ahead, entry, true);
+        }
+    }
+}
+
+/* What the rules will ask the directory, before they are read: in one list. */
+static void ask_for_rules(struct load *load, const struct node *rules)
+{
+    struct asked_ahead ahead = {.count = 0};
+
+    for (const struct node *rule = rules->first; rule != NULL; rule = rule->next) {
+        const struct node *entry = rule->kind == NODE_MAP ? rule->first : NULL;
+        for (; entry != NULL; entry = entry->next) {
+            if (strcmp(entry->key, "match") == 0) {
+                ask_match(load, &ahead, entry, false);
+            }
+        }
+    }
+    schema_ask_ahead(load, &ahead);
+}
+
 /* In the order of the file: the first one that matches decides. */
 void schema_read_rules(const struct reader *reader, const struct node *node, void *target)
 {
+    if (node->kind == NODE_LIST) {
+        ask_for_rules(reader->load, node);
+    }
     schema_read_items(reader, node, "rules", read_rule, target);
 }
