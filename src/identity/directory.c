@@ -378,13 +378,14 @@ static bool is_single_threaded(void)
 
 /*
  * A process with one thread may make a user namespace; unshare(2) refuses it to one with two. So
- * wait until the kernel has removed the thread that asked, which takes microseconds.
+ * wait until the kernel has removed the thread that asked, which takes microseconds, and on a busy
+ * machine some milliseconds.
  */
 static void wait_until_single_threaded(void)
 {
     const struct timespec moment = {0, 20000};
 
-    for (int i = 0; i < 200 && !is_single_threaded(); i++) {
+    for (int i = 0; i < 1100 && !is_single_threaded(); i++) {
         if (i < 100) {
             (void)sched_yield();
         } else {
