@@ -256,6 +256,77 @@ static void *write_many(void *context)
     return NULL;
 }
 
+/* In place of the C library's, as slow as a disk. */
+static _Atomic unsigned syncs;
+static bool is_slow_disk;
+
+int fdatasync(int fd)
+{
+    atomic_fetch_add(&syncs, 1);
+    if (is_slow_disk) {
+        usleep(4000);
+    }
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* Those who wait while the disk works share the next sync: with N of them it is at most one for N/2
+ * records, and one for nearly N where the machine lets all of them write within half a sync. */
+START_TEST(one_sync_serves_many)
+{
+    struct sink_settings settings = log_file_settings(path);
+    pthread_t threads[WRITERS];
+
+    settings.sync = AUDIT_SYNC_ALL;
+    struct log_file *file = log_file_open(&settings, true);
+    is_slow_disk = true;
+    atomic_store(&syncs, 0);
+    for (int i = 0; i < WRITERS; i++) {
+        pthread_create(&threads[i], NULL, write_many, file);
+    }
+    for (int i = 0; i < WRITERS; i++) {
+        void *failed = NULL;
+        pthread_join(threads[i], &failed);
+        ck_assert_ptr_null(failed);
+    }
+    is_slow_disk = false;
+    const unsigned made = atomic_load(&syncs);
+    file_close(file);
+    ck_assert_msg(made >= 100 && made <= 100 * 2, "%u syncs for %u records", made, 100 * WRITERS);
+}
+END_TEST
+
+/* In place of the C library's: the time of day is set back again and again. */
+static bool time_falls;
+
+int clock_gettime(clockid_t clock, struct timespec *ret_time)
+{
+    static _Atomic time_t back;
+    int result = (int)syscall(SYS_clock_gettime, clock, ret_time);
+
+    if (time_falls && clock == CLOCK_REALTIME) {
+        ret_time->tv_sec -= 60 * atomic_fetch_add(&back, 1);
+    }
+    return result;
+}
+
+/* The thread that leads waits a moment for others. Here none comes. */
+START_TEST(a_clock_set_back_holds_up_no_sync)
+{
+    struct sink_settings settings = log_file_settings(path);
+    enum audit_loss loss = 0;
+
+    settings.sync = AUDIT_SYNC_ALL;
+    struct log_file *file = log_file_open(&settings, true);
+    append(file, 1);
+    file->crowd = WRITERS;
+    time_falls = true;
+    bool synced = file_sync(file, 1, &loss);
+    time_falls = false;
+    ck_assert(synced);
+    file_close(file);
+}
+END_TEST
+
 START_TEST(many_threads)
 {
     struct sink_settings settings = log_file_settings(path);
@@ -1624,6 +1695,8 @@ int main(void)
     tcase_add_loop_test(cases, rotation_by_size_and_keep, 0, 2);
     tcase_add_test(cases, rotation_by_time_and_a_taken_name);
     tcase_add_test(cases, many_threads);
+    tcase_add_test(cases, one_sync_serves_many);
+    tcase_add_test(cases, a_clock_set_back_holds_up_no_sync);
     tcase_add_loop_test(cases, many_processes, 0, 2);
     tcase_add_loop_test(cases, killed_at_each_byte, 0, 2);
     tcase_add_test(cases, only_what_continues_the_chain_is_taken_over);

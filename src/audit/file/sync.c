@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "audit/file/file_internal.h"
+#include "base/clock.h"
 
 /* Only rises, without the lock of the log: several processes sync at the same time. */
 void file_note_synced(struct state_shared *shared, uint64_t through)
@@ -91,9 +92,9 @@ static void gather(const struct log_file *file)
 {
     enum { MOMENT = 60 * 1000 }; /* nanoseconds */
     uint64_t enough = atomic_load(&file->state.shared->synced) + file->crowd;
-    int64_t end = audit_now() + MOMENT;
+    int64_t end = clock_now_ns() + MOMENT; /* the time of day may be set back */
 
-    while (file->crowd > 1 && atomic_load(&file->written) < enough && audit_now() < end) {
+    while (file->crowd > 1 && atomic_load(&file->written) < enough && clock_now_ns() < end) {
         sched_yield();
     }
 }
