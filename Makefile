@@ -264,7 +264,7 @@ in_command := $(shim_so)
 $(OUT)/obj/src/tools/cli/shim_template.o: private ALL_CFLAGS += -DSHIM_TEMPLATE='"$(in_command)"'
 $(OUT)/obj/src/tools/cli/shim_template.o: $(in_command)
 # So are the saved questions of a fleet.
-$(OUT)/obj/src/tools/cli/fleet_database.o: $(wildcard policy/fleet/postgresql/*.sql)
+$(OUT)/obj/src/tools/review/fleet_sql.o: $(wildcard policy/fleet/postgresql/*.sql)
 
 $(cli): $(cli_obj) $(tools_a) $(guard_so) $(host_so)
 	$(call say,LD,$@)

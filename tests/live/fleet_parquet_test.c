@@ -8,7 +8,6 @@
  * `ask SQL` runs a statement, by this program itself. log has records of a chain, odd such as no
  * column can hold, and names as an attacker would have them.
  */
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "support/chain_log.h"
+#include "support/duckdb_sql.h"
 
 enum { OUTPUT = 65536 };
 
@@ -32,77 +32,28 @@ static void need(bool good, const char *what)
 
 /* ---- asking DuckDB --------------------------------------------------------------------------- */
 
-/* The functions of libduckdb that are called, and what they made. */
-static struct duckdb {
-    int (*open)(const char *, void **), (*connect)(void *, void **);
-    int (*query)(void *, const char *, void *);
-    const char *(*error)(void *);
-    void (*destroy)(void *), (*disconnect)(void **), (*close)(void **);
-    void *database, *connection;
-} duckdb;
-
-static void open_duckdb(const char *library)
-{
-    void *handle = dlopen(library, RTLD_NOW);
-    const struct {
-        const char *name;
-        void *to;
-    } functions[] = {
-        {"duckdb_open", &duckdb.open},
-        {"duckdb_connect", &duckdb.connect},
-        {"duckdb_query", &duckdb.query},
-        {"duckdb_result_error", &duckdb.error},
-        {"duckdb_destroy_result", &duckdb.destroy},
-        {"duckdb_disconnect", &duckdb.disconnect},
-        {"duckdb_close", &duckdb.close},
-    };
-
-    need(handle != NULL, library);
-    for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
-        void *found = dlsym(handle, functions[i].name);
-        need(found != NULL, functions[i].name);
-        memcpy(functions[i].to, &found, sizeof(found));
-    }
-    need(duckdb.open(NULL, &duckdb.database) == 0 &&
-             duckdb.connect(duckdb.database, &duckdb.connection) == 0,
-         "duckdb");
-}
-
-static int run_statement(const char *sql)
-{
-    void *result[16] = {NULL};
-    bool good = duckdb.query(duckdb.connection, sql, result) == 0;
-
-    if (!good) {
-        fprintf(stderr, "%s\n", duckdb.error(result));
-    }
-    duckdb.destroy(result);
-    return good ? 0 : 1;
-}
-
 /* The rows of one statement, a line each; before it there may be a schema, and "--" between them.
  */
 static int ask(const char *library, const char *sql)
 {
-    char whole[8192];
-    int status = 0;
+    char whole[OUTPUT];
+    bool good = true;
 
-    open_duckdb(library);
+    need(duckdb_sql_begin(library), library);
     if (strncmp(sql, "CREATE", 6) == 0) {
         const char *end = strstr(sql, "\n--\n");
-        need(end != NULL, sql);
+        need(end != NULL && (size_t)(end - sql) < sizeof(whole), sql);
         snprintf(whole, sizeof(whole), "%.*s", (int)(end - sql), sql);
-        status = run_statement(whole);
+        good = duckdb_sql_run(whole);
         sql = end + 4;
     }
     snprintf(whole, sizeof(whole),
              "COPY (%s) TO '/dev/stdout' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER "
              "'|')",
              sql);
-    status = status != 0 ? status : run_statement(whole);
-    duckdb.disconnect(&duckdb.connection);
-    duckdb.close(&duckdb.database);
-    return status;
+    good = good && duckdb_sql_run(whole);
+    duckdb_sql_end();
+    return good ? 0 : 1;
 }
 
 /* ---- the steps ------------------------------------------------------------------------------- */
@@ -185,6 +136,22 @@ static const struct step {
      "ask \"$($M fleet schema --for duckdb)\n--\nSELECT count(DISTINCT host) FROM "
      "miguard.records\"",
      0, "1\n", ""},
+    {"its questions are those of the report",
+     "ask \"$($M fleet schema --for duckdb)\n--\nSELECT sum(refusals)::BIGINT FROM "
+     "miguard.refused()\" >a; $M audit search --count --decision deny log | cmp - a",
+     0, "", ""},
+    {"each can be asked",
+     "for q in refused new_kinds first_seen policy_versions lost host_time host_users "
+     "provider_rules \"one_user('root', days := 2)\"; do q=${q%)}; case $q in *'('*) ;; *) "
+     "q=\"$q(\" "
+     ";; esac; ask \"$($M fleet schema --for duckdb)\n--\nSELECT count(*) > 0 FROM miguard.$q)\" "
+     "|| "
+     "echo \"$q\"; done | tr '\\n' ' '",
+     0, "true true true false false true true true true ", ""},
+    {"days and another now",
+     "ask \"$($M fleet schema --for duckdb)\n--\nSELECT count(*) FROM miguard.refused(days := 1, "
+     "moment := TIMESTAMP '2030-01-01')\"",
+     0, "0\n", ""},
     /* what fails leaves what was there */
     {"the file is replaced at once", E "log && cp out.parquet kept", 0, "", ""},
     {"a broken line is said and left out",
@@ -267,14 +234,11 @@ static void make_files(void)
 int main(int count, char **words)
 {
     char path[512], command[128];
-    const char *build = getenv("OUT"), *library = getenv("MIGUARD_DUCKDB");
+    const char *build = getenv("OUT"), *library = duckdb_sql_library();
 
     if (count == 3 && strcmp(words[1], "ask") == 0) {
         return ask(getenv("D"), words[2]);
     }
-    library = library != NULL
-                  ? library
-                  : "build/duckdb/node_modules/@duckdb/node-bindings-linux-x64/libduckdb.so";
     if (access(library, R_OK) != 0) {
         puts("skip: Parquet files: the library of DuckDB is not there (NEED_DUCKDB=1 make deps)");
         puts("0 passed, 0 failed, 1 skipped");

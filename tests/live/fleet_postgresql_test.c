@@ -90,6 +90,17 @@ static void make_database(void)
 #define LOGS   "web1.log web2.log web3.log"
 #define ALL    "[ \"$(count)\" = $N ]"
 #define ASK(q) "ask -f \"$S/" q ".sql\""
+/* The names of saved questions in whose plans more than 12 rows go through for each record, with
+ * how many: what takes the square of the records has hundreds. No time is measured. Half of the
+ * records are a day old then, and the other half are refusals of a new kind. */
+#define ROWS_OF_PLANS                                                                              \
+    "now=$(ask -c \"SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY time) + interval '1 day' "  \
+    "FROM miguard.records\"); for q in \"$S\"/*.sql; do sed \"s/now()/timestamptz '$now'/; "       \
+    "0,/^SELECT/s//EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) SELECT/\" \"$q\" | ask -v user=root "  \
+    "-f - | awk -v n=$N -v q=\"${q##*/}\" 'match($0, /rows=[0-9.]+ loops=[0-9]+/) { "              \
+    "split(substr($0, RSTART, RLENGTH), a, /[= ]/); loops = a[4]; rows += a[2] * loops; seen++ } " \
+    "/Rows Removed by/ { rows += $NF * loops } END { if (seen == 0 || rows > 12 * n) print q, "    \
+    "rows / n }'; done"
 
 static const struct step {
     const char *what, *command;
@@ -134,6 +145,14 @@ static const struct step {
      "'web2|identity-mismatch\\|libweb.so|'",
      0, NULL, ""},
     {"nothing was changed", ASK("changed"), 0, "", ""},
+    {"a kind that is new",
+     "ask -c \"UPDATE miguard.records SET rule = 'new' WHERE time >= (SELECT percentile_disc(0.5) "
+     "WITHIN GROUP (ORDER BY time) FROM miguard.records)\"",
+     0, "", ""},
+    {"no question takes the square of the records", ROWS_OF_PLANS, 0, "", ""},
+    {"nor when statistics are there", "ask -c 'ANALYZE miguard.records'; " ROWS_OF_PLANS, 0, "",
+     ""},
+    {"the kind is as before", "ask -c 'UPDATE miguard.records SET rule = NULL'", 0, "", ""},
     /* what happens on the way */
     {"one is removed",
      "ask -c \"DELETE FROM miguard.records WHERE host = 'web2' AND sequence = "

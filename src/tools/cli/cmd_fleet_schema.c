@@ -12,7 +12,8 @@ static const struct option_row options[] = {
     WORD(
         "--for", fleet_engines, struct request, engine,
         "PostgreSQL, as `miguard audit load --create` makes them; ClickHouse; an index template of "
-        "OpenSearch or Elasticsearch; or a view of DuckDB over Parquet files",
+        "OpenSearch or Elasticsearch; or a view of DuckDB over Parquet files, with the questions "
+        "as macros",
         .required = true),
 };
 

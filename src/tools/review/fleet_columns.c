@@ -3,6 +3,7 @@
 #include "tools/review/fleet_columns.h"
 #include "audit/chain.h"
 #include "tools/review/export_text.h"
+#include "tools/review/fleet_sql.h"
 
 #include <string.h>
 
@@ -60,7 +61,9 @@ static enum record_type type_of(size_t column)
 
 /* Partitions are made for the days of records. What says to be of a day before this program was
  * written, or of the day after tomorrow, is kept apart: a clock that runs wild must not make a
- * thousand tables. */
+ * thousand tables. A record's bytes lie beside the columns, not between them: a question that reads
+ * the columns of many records reads a third of what it would (PostgreSQL, "TOAST"). */
+#define BESIDE "WITH (toast_tuple_target = 512)"
 static const char postgresql_end[] =
     "    digest uuid NOT NULL,\n"
     "    line text NOT NULL,\n"
@@ -70,7 +73,7 @@ static const char postgresql_end[] =
     ") PARTITION BY RANGE (time);\n"
     "COMMENT ON COLUMN miguard.records.line IS 'the bytes of the record, which its hash covers';\n"
     "COMMENT ON COLUMN miguard.records.record IS 'the same for questions; null: not possible';\n"
-    "CREATE TABLE miguard.records_other PARTITION OF miguard.records DEFAULT;\n"
+    "CREATE TABLE miguard.records_other PARTITION OF miguard.records DEFAULT " BESIDE ";\n"
     "\n"
     "CREATE INDEX ON miguard.records (host, chain, sequence);\n"
     "CREATE INDEX ON miguard.records (host, time);\n"
@@ -94,7 +97,7 @@ static const char postgresql_end[] =
     "    IF to_regclass('miguard.' || name) IS NULL AND NOT EXISTS (SELECT FROM\n"
     "        miguard.records_other WHERE time >= first AND time < last) THEN\n"
     "        EXECUTE format('CREATE TABLE miguard.%I PARTITION OF miguard.records '\n"
-    "            'FOR VALUES FROM (%L) TO (%L)', name, first, last);\n"
+    "            'FOR VALUES FROM (%L) TO (%L) " BESIDE "', name, first, last);\n"
     "    END IF;\n"
     "END $$;\n"
     "\n"
@@ -188,6 +191,7 @@ static void duckdb(struct text *text)
                     type_name(type_of(i), FLEET_DUCKDB), columns[i].name);
     }
     text_append(text, "    \"line\"\nFROM read_parquet('*.parquet', union_by_name = true);\n");
+    fleet_sql_duckdb(text);
 }
 
 void fleet_schema(struct text *text, enum fleet_engine engine)
