@@ -140,7 +140,7 @@ bench     := $(OUT)/tests/bench/bench
 
 .DEFAULT_GOAL := all
 .PHONY: all deps demo check check-long check-asan check-tsan check-valgrind check-lifetime check-storm check-signals check-denied check-fuzz check-fleet \
-        check-contexts check-foreign check-spelling check-tidy check-cppcheck check-audit-model check-arm64 check-arm64-system check-musl coverage bench bench-large install uninstall \
+        check-contexts check-foreign check-spelling check-tidy check-cppcheck check-audit-model check-arm64 check-arm64-system check-musl coverage bench bench-large bench-fleet install uninstall \
         format check-format help clean tests
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -369,11 +369,12 @@ $(OUT)/tests/live/shim_test: | $(shim_parts) $(cli) $(OUT)/providers/account.so
 $(OUT)/tests/table/host/functions_test: $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard tests/table/host/*_rows.c))
 $(demo): $(OUT)/obj/tests/live/demo_gate.o
 $(bench): | $(examples) $(cli)
-$(bench): $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/bench/bench.c tests/bench/large.c, \
+$(bench): $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out $(addprefix tests/bench/,bench.c large.c fleet.c), \
     $(wildcard tests/bench/*.c)))
 
 bench_large := $(OUT)/tests/bench/large
-$(bench_large): $(addprefix $(OUT)/obj/tests/bench/,command.o machine.o) | $(cli)
+bench_fleet := $(OUT)/tests/bench/fleet
+$(bench_large) $(bench_fleet): $(addprefix $(OUT)/obj/tests/bench/,command.o machine.o) | $(cli)
 
 # The frame of the bench, without its rows.
 bench_frame := $(patsubst %,$(OUT)/obj/tests/bench/%.o,baseline frame group machine options report statistics)
@@ -572,6 +573,11 @@ bench: deps ## measure, as ratios in one run, against goals and a baseline (QUIC
 bench-large: deps ## 5,000,000 records by several writers (RECORDS=N; 7 GB below TMPDIR), and what readers take for them
 	@$(MAKE) --no-print-directory $(PARALLEL) everything $(bench_large)
 	@OUT=$(OUT) $(bench_large)
+
+bench-fleet: deps ## 1,000,000 records of 20 hosts (RECORDS=N, HOSTS; 5 kB each below TMPDIR): sizes, and questions to PostgreSQL, DuckDB and files (BENCH=--json)
+	@NEED_POSTGRESQL=1 NEED_DUCKDB=1 sh src/deps.sh
+	@$(MAKE) --no-print-directory $(PARALLEL) everything $(bench_fleet)
+	@OUT=$(OUT) $(bench_fleet) $(BENCH)
 
 # ---- installing --------------------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 /*
  * A PostgreSQL of a test's own, for sh(1): in the folder pg of the present one, on a socket there,
  * as another user, since it refuses root; setpriv(1) leaves nothing of it. To be put into a file
- * and read with `.`: make_database, up, down, ask (psql), count WHERE. $U is its URL.
+ * and read with `.`: make_database, up, down, ask (psql), count WHERE. $U is its URL, $SETTINGS may
+ * have more of `-c NAME=VALUE`.
  */
 #ifndef SUPPORT_FLEET_DATABASE_H
 #define SUPPORT_FLEET_DATABASE_H
@@ -17,7 +18,8 @@ static const char fleet_database[] =
     "as() { if [ \"$(id -u)\" = 0 ]; then setpriv --reuid 65534 --regid 65534 --clear-groups "
     "env HOME=\"$PWD/pg\" PATH=\"$bin:$PATH\" \"$@\"; else env PATH=\"$bin:$PATH\" \"$@\"; fi; }\n"
     "up() { as pg_ctl -D pg/data -o \"-k $PWD/pg/socket -c listen_addresses= -c "
-    "shared_buffers=32MB -c fsync=off\" -l pg/log -w -t 120 start >/dev/null 2>&1; }\n"
+    "shared_buffers=32MB -c fsync=off ${SETTINGS:-}\" -l pg/log -w -t 120 start >/dev/null 2>&1; "
+    "}\n"
     "down() { as pg_ctl -D pg/data -m immediate -w -t 120 stop >/dev/null 2>&1; }\n"
     "ask() { psql -XAtq -v ON_ERROR_STOP=1 \"$U\" \"$@\"; }\n"
     "count() { ask -c \"SELECT count(*) FROM miguard.records $1\"; }\n"
