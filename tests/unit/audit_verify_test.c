@@ -226,6 +226,86 @@ START_TEST(test_every_byte_cut_out_counts)
 }
 END_TEST
 
+/* "edited 7, deleted 6": the findings with their numbers. */
+static const char *found_numbers(void)
+{
+    static char text[500];
+    size_t length = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < report.finding_count && length < sizeof(text); i++) {
+        const struct verify_finding *finding = &report.findings[i];
+        length +=
+            (size_t)snprintf(text + length, sizeof(text) - length, "%s%s %llu", i > 0 ? ", " : "",
+                             verify_kind_name(finding->kind), (unsigned long long)finding->first);
+        if (finding->last > finding->first) {
+            length += (size_t)snprintf(text + length, sizeof(text) - length, " to %llu",
+                                       (unsigned long long)finding->last);
+        }
+    }
+    return text;
+}
+
+/* Records 6 to 10, by a letter for each line: a digit is the last one of its number, '-' is a line
+ * that is left out, 'e' one that is edited, and 'l' one that is edited and lies about its number.
+ * What edited lines say is believed where it can be. */
+static const struct {
+    const char *lines, *lie, *found;
+} beside_rows[] = {
+    {"-e890", "", "edited 7, deleted 6"},
+    {"e-890", "", "edited 6, deleted 7"},
+    {"-e-e-", "", "edited 7, edited 9, deleted 10, deleted 8, deleted 6"},
+    {"--e90", "", "edited 8, deleted 6 to 7"},
+    {"-l890", "\"sequence\":5,", "edited 6, deleted 7"},
+    {"-l890", "\"sequence\":8,", "edited 6, deleted 7"},
+    {"-l890", "\"sequence\":6,", "edited 6, deleted 7"},
+    {"-le90", "\"sequence\":8,", "edited 6, edited 7, deleted 8"},
+};
+
+/* The line, as the letter says. */
+static void append_line(const char *line, size_t length, char letter, unsigned number,
+                        const char *lie)
+{
+    char copy[4096], said[32];
+
+    ck_assert_uint_lt(length, sizeof(copy) - 32);
+    memcpy(copy, line, length);
+    copy[length] = '\0';
+    if (letter == 'e') {
+        char *action = strstr(copy, "\"action\":\"");
+        ck_assert_ptr_nonnull(action);
+        action[10] = 'X';
+    } else if (letter == 'l') {
+        snprintf(said, sizeof(said), "\"sequence\":%u,", number);
+        char *at = strstr(copy, said);
+        ck_assert_ptr_nonnull(at);
+        ck_assert_uint_eq(strlen(said), strlen(lie));
+        memcpy(at, lie, strlen(lie));
+    }
+    chain_log_append(path, copy, length);
+}
+
+START_TEST(test_edited_beside_deleted)
+{
+    const char *lines = beside_rows[_i].lines;
+
+    chain_log_begin(&log_made, path, true);
+    chain_log_fill(&log_made, 20);
+    struct bytes bytes = read_file(path);
+    unlink(path);
+    for (unsigned line = 1; line <= 20; line++) {
+        size_t begin = line_start(&bytes, line), end = line_start(&bytes, line + 1);
+        char letter = line >= 6 && line <= 10 ? lines[line - 6] : '0';
+        if (letter != '-') {
+            append_line(bytes.data + begin, end - begin, letter, line, beside_rows[_i].lie);
+        }
+    }
+    ck_assert_int_eq(verify(false), VERIFY_TAMPERED);
+    ck_assert_str_eq(found_numbers(), beside_rows[_i].found);
+    free(bytes.data);
+}
+END_TEST
+
 /* ---- honest ends ------------------------------------------------------------------------------
  */
 
@@ -953,6 +1033,8 @@ int main(void)
     tcase_add_loop_test(tests, test_every_byte_counts, 0, 2);
     tcase_add_loop_test(tests, test_every_bit_counts, 0, 2);
     tcase_add_test(tests, test_every_byte_cut_out_counts);
+    tcase_add_loop_test(tests, test_edited_beside_deleted, 0,
+                        sizeof(beside_rows) / sizeof(beside_rows[0]));
     tcase_add_loop_test(tests, test_torn_record_is_no_alarm, 0, 2);
     tcase_add_test(tests, test_uncounted_torn_record_is_an_alarm);
     tcase_add_test(tests, test_crash_is_no_alarm);

@@ -180,6 +180,9 @@ static void print_row(const struct fleet_row *row, int64_t now)
     print_count(row->missing, "missing", "missing");
     print_count(row->duplicates, "duplicate", "duplicates");
     print_count(row->reordered, "out of order", "out of order");
+    if (row->reordered > 0) {
+        printf(" (first %" PRIu64 ")", row->first_reordered);
+    }
     print_troubles(row, now);
     putchar('\n');
 }
@@ -304,15 +307,16 @@ static json_t *row_json(const struct fleet_row *row)
     findings_time(row->first_time, first);
     findings_time(row->last_time, last);
     json_t *json = json_pack(
-        "{s:s?, s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s?, "
+        "{s:s?, s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+        "s:s?, "
         "s:s?, s:o, s:o, s:o}",
         "host", host, "chain", chain, "verdict", verdict_of(row), "keyed", report->keyed, "alarm",
         fleet_row_alarms(row), "records", (json_int_t)report->records, "first",
         (json_int_t)report->first, "last", (json_int_t)report->last, "head",
         report->records > 0 ? head : NULL, "missing", (json_int_t)row->missing, "duplicates",
-        (json_int_t)row->duplicates, "reordered", (json_int_t)row->reordered, "lost",
-        (json_int_t)report->lost, "heads", (json_int_t)row->heads, "anchored",
-        (json_int_t)report->anchored, "clock_offset_seconds",
+        (json_int_t)row->duplicates, "reordered", (json_int_t)row->reordered, "first_reordered",
+        (json_int_t)row->first_reordered, "lost", (json_int_t)report->lost, "heads",
+        (json_int_t)row->heads, "anchored", (json_int_t)report->anchored, "clock_offset_seconds",
         (json_int_t)(row->offset / INT64_C(1000000000)), "first_time",
         row->first_time != 0 ? first : NULL, "last_time", row->last_time != 0 ? last : NULL,
         "facts", facts_json(row), "kinds", kinds_json(report), "findings",

@@ -395,7 +395,8 @@ static void note_order(struct chain_work *work, const struct fleet_entry *entry)
     uint64_t offset = entry->of.record.offset;
 
     if (work->sequence != 0 && work->file == entry->file && offset < work->farthest) {
-        work->row->reordered++;
+        work->row->first_reordered =
+            work->row->reordered++ == 0 ? entry->sequence : work->row->first_reordered;
     } else {
         work->file = entry->file;
         work->farthest = offset;

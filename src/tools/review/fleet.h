@@ -95,7 +95,8 @@ struct fleet_row {
     unsigned facts;              /* of enum fleet_fact */
     uint64_t missing;            /* numbers of which no line came, from the first expected on */
     uint64_t duplicates;         /* lines that came before, byte by byte */
-    uint64_t reordered;          /* lines that came behind one with a higher number */
+    uint64_t reordered;          /* lines that came before one with a lower number */
+    uint64_t first_reordered;    /* the lowest number of these; 0: none */
     uint64_t heads;              /* how many of this chain were given */
     uint64_t foreign;            /* lines in the folder of another host */
     const char *foreign_file;

@@ -93,6 +93,7 @@ struct verify_finding {
     uint64_t first, last; /* sequence numbers; 0: not known */
     uint64_t count;       /* of records or lines */
     uint64_t key;         /* RESEALED, CONTINUED: the number of the key that the first one has */
+    uint64_t said;        /* EDITED: the number that the line itself has; 0: none */
     int64_t time;         /* of the record, nanoseconds since 1970; 0: not known */
     char detail[96];      /* the cause of a loss; what is wrong with a broken line */
 };

@@ -225,6 +225,7 @@ static void walk_misfit(struct walk *walk, struct track *track, const struct ite
     if (later == 0) {
         struct verify_finding finding = here(walk, VERIFY_EDITED, slot != 0 ? slot : item->sequence,
                                              slot != 0 ? slot : item->sequence, item->time);
+        finding.said = item->sequence;
         finding_add(&walk->findings, &finding);
         return;
     }
@@ -256,6 +257,78 @@ static void add_gap(struct walk *walk, enum verify_kind kind, uint64_t first, ui
 
     if (walk->gap_count < WALK_GAPS) {
         walk->gaps[walk->gap_count++] = (struct gap){first, last, item->sequence, kind, number};
+    }
+}
+
+/* The finding is about these numbers alone. */
+static void narrow(struct walk *walk, int number, uint64_t first, uint64_t last)
+{
+    struct verify_finding *finding = finding_at(&walk->findings, number);
+
+    if (finding != NULL) {
+        finding->first = first;
+        finding->last = last;
+        finding->count = last - first + 1;
+    }
+}
+
+/*
+ * Numbers are missing between two good records, and lines that were edited stand there, too: which
+ * number is that of which line? What the lines say themselves is not proved. It is believed where
+ * it can be: each has a higher number than the one before, and all lie in between. Otherwise they
+ * are the first of these numbers, as take_slot() gave them. Both count the same.
+ */
+
+/* The finding of the edited line that has this number for now; FINDING_NONE: no line has. */
+static int edited_at(struct walk *walk, uint64_t slot)
+{
+    for (int i = walk->findings.used - 1; i >= 0; i--) {
+        const struct verify_finding *finding = finding_at(&walk->findings, i);
+        if (finding != NULL && finding->kind == VERIFY_EDITED && finding->first == slot) {
+            return i;
+        }
+        if (finding != NULL && finding->kind == VERIFY_EDITED && finding->first < slot) {
+            break;
+        }
+    }
+    return FINDING_NONE;
+}
+
+/* Of the lines between two good records, of which end is the second one. */
+static bool believes_numbers(struct walk *walk, const struct track *track, uint64_t end)
+{
+    uint64_t before = track->suspect - 1;
+
+    if (track->suspect == 0 || track->next - track->suspect > VERIFY_KEEP) {
+        return false;
+    }
+    for (uint64_t slot = track->suspect; slot < track->next; slot++) {
+        const struct verify_finding *finding = finding_at(&walk->findings, edited_at(walk, slot));
+        if (finding == NULL || finding->said <= before || finding->said >= end) {
+            return false;
+        }
+        before = finding->said;
+    }
+    return true;
+}
+
+/* From the last one on, so that no finding has the number of another one meanwhile. */
+static void add_gaps_between(struct walk *walk, enum verify_kind kind, const struct track *track,
+                             const struct item *item)
+{
+    uint64_t end = item->sequence;
+
+    for (uint64_t slot = track->next; slot-- > track->suspect;) {
+        int number = edited_at(walk, slot);
+        uint64_t said = finding_at(&walk->findings, number)->said;
+        narrow(walk, number, said, said);
+        if (said + 1 < end) {
+            add_gap(walk, kind, said + 1, end - 1, item);
+        }
+        end = said;
+    }
+    if (track->suspect < end) {
+        add_gap(walk, kind, track->suspect, end - 1, item);
     }
 }
 
@@ -375,18 +448,6 @@ static void set_detail(struct walk *walk, int number, const char *detail)
 
     if (finding != NULL) {
         copy_text(finding->detail, sizeof(finding->detail), detail);
-    }
-}
-
-/* The finding is about these numbers alone. */
-static void narrow(struct walk *walk, int number, uint64_t first, uint64_t last)
-{
-    struct verify_finding *finding = finding_at(&walk->findings, number);
-
-    if (finding != NULL) {
-        finding->first = first;
-        finding->last = last;
-        finding->count = last - first + 1;
     }
 }
 
@@ -720,7 +781,11 @@ static void walk_good(struct walk *walk, struct track *track, const struct item 
                                 : !track->seen                         ? VERIFY_MISSING_START
                                 : walk->file_begins                    ? VERIFY_MISSING_FILE
                                                                        : VERIFY_DELETED;
-        add_gap(walk, kind, track->next, sequence - 1, item);
+        if (believes_numbers(walk, track, sequence)) {
+            add_gaps_between(walk, kind, track, item);
+        } else {
+            add_gap(walk, kind, track->next, sequence - 1, item);
+        }
     }
     check_previous(walk, track, item);
     accept(walk, track, item);
