@@ -48,6 +48,16 @@ static void save_head(const char *name, const struct chain_log *log)
     chain_log_append(name, line, strlen(line));
 }
 
+/* Each a chain of its own. */
+static void make_log_of(const char *name, const char *host)
+{
+    struct chain_log log;
+
+    chain_log_begin(&log, name, true);
+    log.stamp.host_name = host;
+    chain_log_fill(&log, 5);
+}
+
 static void make_files(void)
 {
     struct chain_log log;
@@ -66,6 +76,10 @@ static void make_files(void)
     chain_log_fill(&log, 20);
     save_key("both/web2.key", &log.first);
     save_head("heads", &log);
+    make_log_of("web", "web");
+    make_log_of("web.a", "web.a");
+    make_log_of("web.a.again", "web.a");
+    make_log_of("web.b", "web.b");
     need(system("sed -i 7d two/all && cat one/web1/audit.log >> two/all") == 0, "sed");
 }
 
@@ -87,6 +101,10 @@ static void make_folder(void)
 
 /* ---- the rows ------------------------------------------------------------------------------- */
 
+/* Two logs in the folder web. */
+#define SHARED(one, other)                                                                         \
+    "rm -rf 7; mkdir -p 7/web; cp " one " 7/web/1.log; cp " other " 7/web/2.log; " F               \
+    "--folders 7 | "
 #define F    "$M fleet verify "
 #define H    "$M fleet heads "
 #define GOOD F "--keys keys --heads heads one"
@@ -118,6 +136,17 @@ static const struct {
     {"cp -r one/web1 one.web9 && mkdir -p 9 && mv one.web9 9/web9; " F
      "--keys keys --heads h1 --folders 9",
      1, "foreign-host (", ""},
+    /* Hosts of other domains with the same first part; web and web.a may be one. */
+    {SHARED("web.a", "web.b") "grep -c '; shared-folder (7/web/[12].log);'", 0, "2\n", ""},
+    {F "--folders 7 >x; [ $? = 1 ] && ! grep 'tampered\\|foreign' x", 0, "", ""},
+    {F "7 | grep -c shared", 1, "0\n", ""},
+    {SHARED("web.a", "web.a.again") "grep -c shared", 1, "0\n", ""},
+    {SHARED("web", "web.a") "grep -c shared", 1, "0\n", ""},
+    {"rm -r 7; mkdir -p 7/web.a 7/web.b; cp web.a 7/web.a; cp web.b 7/web.b; " F
+     "--folders 7 | grep -c shared",
+     1, "0\n", ""},
+    {"mkdir -p 8/web 9/web; cp web.a 8/web; cp web.b 9/web; " F "--folders 8 9 | grep -c shared", 1,
+     "0\n", ""},
     {F "--keys keys one", 3, "web1: intact-so-far: ", ""},
     {F "--keys keys one", 3, "; no-head", ""},
     {F "--heads h1 one", 3, "web1: unproven: ", ""},

@@ -63,7 +63,7 @@ static const char intrusion[] =
     "/\"sequence\":40,/p\n"                                          /* twice */
     "/\"sequence\":50,/{s/\"sequence\":50,/\"sequence\":51,/;b\n}\n" /* each has the number of */
     "/\"sequence\":51,/s/\"sequence\":51,/\"sequence\":50,/\n"       /* the other */
-    "/\"sequence\":60,/s/ web1\\([^ ]*\\) / web2\\1 /\n"             /* sent by another */
+    "/\"sequence\":60,/s/ web1.example / web2.example /\n"           /* sent by another */
     "}\n"
     "/\"web2.example\"/{\n"
     "/\"sequence\":7[0-9],/d\n" /* the end is gone */
@@ -176,7 +176,8 @@ static void judge(void)
           "^web1.example: tampered: .*; edited 18, 50, 51[;,]");
     found("removed, and no other", "^web1.example: .*, 1 missing, ");
     found("in another order", "^web1.example: .*, 2 out of order (first 31)");
-    found("in the name of another", "^web1.example: .*; foreign-host (1, first in [^ ]*/web2/");
+    found("in the name of another",
+          "^web1.example: .*; foreign-host (1, first in [^ ]*/web2.example/");
     found("the end is gone", "^web2.example: tampered: .*; cut 7[0-9] to ");
     found("the other is proved", "^web3.example: intact: .* proved up to ");
 }
@@ -185,7 +186,7 @@ static void judge(void)
 static void judge_twice(void)
 {
     site_check("sent twice", site_shell("[ $(grep -c '\"sequence\":40,' " RSYSLOG_STORE
-                                        "/web1/audit.log) -ge 2 ]") == 0);
+                                        "/web1.example/audit.log) -ge 2 ]") == 0);
     found("and that is a duplicate", "^web1.example: .*, [0-9]* duplicates\\{0,1\\}, ");
     if (site_shell("command -v jq") == 0) {
         site_check("counted as such",

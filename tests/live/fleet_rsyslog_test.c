@@ -32,7 +32,6 @@ enum { KILLED, REWRITTEN, ENDED, FULL, HOSTS_LEAST, HOSTS_MOST = 24, QUEUE_OF_FU
 
 struct host {
     struct site_machine machine;
-    char folder[48]; /* in the store: rsyslogd has the first part of the name */
     pid_t sender, writer;
     unsigned long *acknowledged, expected;
     bool came;
@@ -84,7 +83,6 @@ static void make_host(unsigned i)
     snprintf(name, sizeof(name), "web%u", i + 1);
     rsyslog_configure("host-file", &at->machine, name, 2 * i);
     rsyslog_configure("host-syslog", &at->machine, name, 2 * i);
-    snprintf(at->folder, sizeof(at->folder), "%s", name);
     join(&at->machine);
 }
 
@@ -301,7 +299,7 @@ static bool all_came(struct host *at)
                     "[ $(cat " RSYSLOG_STORE "/%s/audit.log | wc -l) -ge $(written %s | wc "
                     "-l) ] && written %s | sort -S 200M >sent && sort -S 200M -u " RSYSLOG_STORE
                     "/%s/audit.log >came && cmp sent came",
-                    at->folder, at->machine.name, at->machine.name, at->folder) == 0;
+                    at->machine.name, at->machine.name, at->machine.name, at->machine.name) == 0;
     return at->came;
 }
 
@@ -367,7 +365,7 @@ static bool write_until_heads_come(void)
 static void check_acknowledged(const struct host *at, unsigned kills)
 {
     site_shellf("sort -u " RSYSLOG_STORE "/%s/audit.log | grep -c '\"action\":\"session-use\"'",
-                at->folder);
+                at->machine.name);
     unsigned long stored = strtoul(site_out, NULL, 10);
     site_check("every acknowledged record is in the store, and one more for each kill at most",
                stored >= *at->acknowledged && stored <= *at->acknowledged + kills);
@@ -400,30 +398,34 @@ static void tamper(void)
     site_check(
         "removed, and counted",
         site_shell(OF(
-            "a", "web1") "sed -i "
-                         "'/\"sequence\":\\(17\\|2[0-4]\\|900\\),/d' a/*/audit.log; " VERIFY
-                         "a | grep '^web1.example: tampered: .*; deleted 17, 20 to 24, 900'") == 0);
+            "a",
+            "web1.example") "sed -i "
+                            "'/\"sequence\":\\(17\\|2[0-4]\\|900\\),/d' a/*/audit.log; " VERIFY
+                            "a | grep '^web1.example: tampered: .*; deleted 17, 20 to 24, 900'") ==
+            0);
     site_check("the numbers in JSON",
                site_shell("command -v jq >/dev/null || exit 0; " VERIFY
                           "--json a | jq -e '[.chains[] | select(.host == \"web1.example\") | "
                           ".missing] == [7]'") == 0);
     site_check("edited",
-               site_shell(OF("b", "web2") "sed -i '/\"sequence\":18,/s/Web_Server/Web_server/' "
-                                          "b/*/audit.log; " VERIFY
-                                          "b | grep '^web2.example: tampered: .*; edited 18'") ==
-                   0);
+               site_shell(OF(
+                   "b", "web2.example") "sed -i '/\"sequence\":18,/s/Web_Server/Web_server/' "
+                                        "b/*/audit.log; " VERIFY
+                                        "b | grep '^web2.example: tampered: .*; edited 18'") == 0);
     site_check("in another order",
-               site_shell("mkdir -p c/web3 && tac " RSYSLOG_STORE "/web3/audit.log "
-                          ">c/web3/audit.log; " VERIFY
+               site_shell("mkdir -p c/web3.example && tac " RSYSLOG_STORE "/web3.example/audit.log "
+                          ">c/web3.example/audit.log; " VERIFY
                           "c | grep '^web3.example: intact: .* out of order'") == 0);
     site_check("in the folder of another",
-               site_shell(OF("d", "web1") "mv d/web1 d/web2 && " VERIFY
-                                          "d | grep '^web1.example: .*; foreign-host'") == 0);
-    site_check("cut",
-               site_shell(OF(
-                   "e", "web1") "sort -u e/*/audit.log >f && grep -v -F \"$(tail -n 1 "
-                                "web1.example/log/miguard/audit.log)\" f >e/web1/audit.log; " VERIFY
-                                "e | grep '^web1.example: tampered: .*; cut '") == 0);
+               site_shell(OF("d", "web1.example") "mv d/web1.example d/web2.example && " VERIFY
+                                                  "d | grep '^web1.example: .*; foreign-host'") ==
+                   0);
+    site_check(
+        "cut",
+        site_shell(OF("e", "web1.example") "sort -u e/*/audit.log >f && grep -v -F \"$(tail -n 1 "
+                                           "web1.example/log/miguard/audit.log)\" f "
+                                           ">e/web1.example/audit.log; " VERIFY
+                                           "e | grep '^web1.example: tampered: .*; cut '") == 0);
     (void)site_shell("rm -rf a b c d e f");
 }
 
@@ -485,7 +487,7 @@ static double transported(const struct host *at, pid_t writer, double *ret_lag)
     double from = site_seconds(), until = from + patience;
 
     snprintf(command, sizeof(command), RSYSLOG_WRITTEN "written %.47s | wc -c", at->machine.name);
-    snprintf(copy, sizeof(copy), RSYSLOG_STORE "/%s/audit.log", at->folder);
+    snprintf(copy, sizeof(copy), RSYSLOG_STORE "/%s/audit.log", at->machine.name);
     waitpid(writer, NULL, 0);
     double written = site_seconds();
     off_t sent = bytes_of(command);
@@ -503,7 +505,6 @@ static double one_side(unsigned number, const char *lines, double *ret_lag)
     char name[48], log[96];
     struct host at = {.acknowledged = site_shared(1)};
 
-    snprintf(at.folder, sizeof(at.folder), "side%u", number);
     snprintf(name, sizeof(name), "side%u.example", number);
     site_machine_start(&at.machine, name);
     site_link(&collector_machine, &at.machine, 0, 100 + 2 * number);

@@ -30,7 +30,6 @@ struct host {
     const char *place;
     unsigned first, then;
     struct site_machine machine;
-    char folder[16];
     pid_t sender;
     unsigned long *acknowledged;
     double came; /* seconds after the collector was back; 0: not yet */
@@ -57,15 +56,15 @@ static void make_all(void)
     site_machine_start(&collector_machine, "collector.example");
     rsyslog_configure("collector", &collector_machine, "collector", 0);
     for (unsigned i = 0; i < HOSTS; i++) {
-        char name[48], log[96];
+        char certificate[16], name[48], log[96];
         struct host *at = &host[i];
-        snprintf(at->folder, sizeof(at->folder), "web%u", i + 1);
-        snprintf(name, sizeof(name), "%s.example", at->folder);
+        snprintf(certificate, sizeof(certificate), "web%u", i + 1);
+        snprintf(name, sizeof(name), "%s.example", certificate);
         site_machine_start(&at->machine, name);
         site_link(&collector_machine, &at->machine, 0, i);
         snprintf(log, sizeof(log), "%s/log/miguard/audit.log", name);
         site_log(&at->machine, log);
-        rsyslog_configure("host-file", &at->machine, at->folder, i);
+        rsyslog_configure("host-file", &at->machine, certificate, i);
         at->acknowledged = &counters[i];
     }
 }
@@ -88,7 +87,7 @@ static bool all_came(const struct host *at)
 {
     return site_shellf(RSYSLOG_WRITTEN "written %s >sent; sort -u " RSYSLOG_STORE
                                        "/%s/audit.log >came && sort sent | cmp -s - came",
-                       at->machine.name, at->folder) == 0;
+                       at->machine.name, at->machine.name) == 0;
 }
 
 static void wait_until_came(const struct host *at)

@@ -154,6 +154,10 @@ static void print_troubles(const struct fleet_row *row, int64_t now)
             printf(" (%" PRIu64 ", first in ", row->foreign);
             print_safe(stdout, row->foreign_file, false);
             putchar(')');
+        } else if (i == FLEET_INDEX_SHARED_FOLDER) {
+            fputs(" (", stdout);
+            print_safe(stdout, row->short_file, false);
+            putchar(')');
         }
     }
 }

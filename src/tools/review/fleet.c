@@ -46,6 +46,7 @@ struct chain_work {
     unsigned char same[SAME_NUMBER][16];
     size_t same_count;       /* of the entries with this number */
     uint64_t file, farthest; /* where the last entries lay */
+    size_t short_folder;     /* the first file in the folder of row->short_file */
 };
 
 /* All of one verification. */
@@ -426,13 +427,40 @@ static bool is_folder_of(const char *folder, size_t length, const char *host)
 /* Also of a line that came before: what one host sends of another is not its own. */
 static void note_folder(struct fleet *fleet, const struct fleet_entry *entry, const char *host)
 {
-    struct fleet_row *row = fleet->work.row;
+    struct chain_work *work = &fleet->work;
+    struct fleet_row *row = work->row;
     const struct fleet_file *file = &fleet->files.list[entry->file];
 
-    if (fleet->request->by_folder && file->folder != NULL &&
-        !is_folder_of(file->folder, file->folder_length, host)) {
+    if (!fleet->request->by_folder || file->folder == NULL) {
+        return;
+    }
+    if (!is_folder_of(file->folder, file->folder_length, host)) {
         row->facts |= FLEET_FOREIGN_HOST;
         row->foreign_file = row->foreign++ == 0 ? file->name : row->foreign_file;
+    } else if (row->short_file == NULL && file->folder_length < strlen(host)) {
+        row->short_file = file->name;
+        work->short_folder = fleet_files_first(&fleet->files, entry->file);
+    }
+}
+
+/* web1.a and web1.b have the folder web1 where rsyslogd sends only the first part of names. Each is
+ * proved by its key, but who sent what does not show any more. */
+static void claim_folder(struct fleet *fleet)
+{
+    struct fleet_row *rows = fleet->report->rows, *row = fleet->work.row;
+
+    if (row->short_file == NULL) {
+        return;
+    }
+    size_t *owner = &fleet->files.list[fleet->work.short_folder].owner;
+    if (*owner == 0) {
+        *owner = (size_t)(row - rows) + 1;
+        return;
+    }
+    struct fleet_row *other = &rows[*owner - 1];
+    if (!is_folder_of(other->host, strlen(other->host), row->host)) {
+        other->facts |= FLEET_SHARED_FOLDER;
+        row->facts |= FLEET_SHARED_FOLDER;
     }
 }
 
@@ -576,6 +604,7 @@ static enum miguard_status end_chain(struct fleet *fleet)
     row->facts |= row->report.keyed && work->key == NULL ? FLEET_NO_KEY : 0;
     row->facts |= row->report.anchored == 0 ? FLEET_NO_HEAD : 0;
     row->facts |= row->report.count[VERIFY_DUPLICATED] > 0 ? FLEET_WENT_BACK : 0;
+    claim_folder(fleet);
     work->row = NULL;
     return status;
 }

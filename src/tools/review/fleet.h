@@ -29,6 +29,8 @@
       "a chain without a known key begins behind the end of another one of this host")             \
     X(WRONG_KEY, true, "wrong-key", "the key with the name of this host is of another chain")      \
     X(FOREIGN_HOST, true, "foreign-host", "records lie in the folder of another host")             \
+    X(SHARED_FOLDER, true, "shared-folder",                                                        \
+      "the folder has the first part of its name, and that of another host")                       \
     X(CLOCK_AHEAD, true, "clock-ahead", "its clock is ahead of the others or of this machine")     \
     X(CLOCK_BEHIND, true, "clock-behind", "its clock is behind the others, or its records late")   \
     X(NO_KEY, false, "no-key", "the key of this chain is missing")                                 \
@@ -100,6 +102,8 @@ struct fleet_row {
     uint64_t heads;              /* how many of this chain were given */
     uint64_t foreign;            /* lines in the folder of another host */
     const char *foreign_file;
+    /* by_folder: the first file in a folder with only the first parts of its name; NULL: none */
+    const char *short_file;
     int64_t first_time, last_time; /* of good records; 0: none */
     int64_t offset;                /* of the clock, with CLOCK_AHEAD and CLOCK_BEHIND */
     bool partial;                  /* by_folder: what is before the first is elsewhere */

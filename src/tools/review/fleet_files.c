@@ -145,6 +145,24 @@ enum miguard_status fleet_files_find(const char *const *places, size_t count,
     return status;
 }
 
+/* Files of one folder stand together. What they have in common is the way to the folder, too. */
+size_t fleet_files_first(const struct fleet_files *files, size_t file)
+{
+    const struct fleet_file *at = &files->list[file];
+    size_t length = (size_t)(at->folder - at->name) + at->folder_length;
+
+    while (file > 0) {
+        const struct fleet_file *before = &files->list[file - 1];
+        if (before->folder == NULL ||
+            (size_t)(before->folder - before->name) + before->folder_length != length ||
+            memcmp(before->name, at->name, length) != 0) {
+            break;
+        }
+        file--;
+    }
+    return file;
+}
+
 static void close_open(struct fleet_files *files)
 {
     if (files->open.fd >= 0) {

@@ -19,6 +19,7 @@ struct fleet_file {
     const char *folder; /* in name: the folder right below the one that was named; NULL: it lies
                          * in that itself */
     size_t folder_length;
+    size_t owner; /* of the first file in a folder: the row of its host, from 1; 0: none yet */
     bool packed;
     uint64_t spooled; /* where its bytes begin in the spool, when it is packed */
     dev_t device;
@@ -50,6 +51,9 @@ MIGUARD_CHECKED enum miguard_status fleet_files_open(struct fleet_files *files, 
                                                      struct lines *ret_lines,
                                                      const char **ret_fault,
                                                      struct miguard_error *reterr);
+
+/* The first file in the folder of this one, which has one. */
+size_t fleet_files_first(const struct fleet_files *files, size_t file);
 
 /* Exactly length bytes. Errors: SYSTEM, also when the file is no longer the one that was read. */
 MIGUARD_CHECKED enum miguard_status fleet_files_read(struct fleet_files *files, size_t file,
