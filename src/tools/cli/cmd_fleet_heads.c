@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "tools/cli/commands.h"
@@ -104,39 +105,53 @@ static int make_file(const char *path, const struct text *text)
 
 /* The trusted comment says what it is, so that a signature of another file cannot stand for it. */
 static int make_signature(const struct request *request, const struct sign_secret *secret,
-                          const struct text *list)
+                          const struct text *list, const char *name)
 {
     uint8_t digest[SIGN_DIGEST];
     struct text text = TEXT_EMPTY;
-    char comment[64], *name = NULL;
-    int status = CLI_UNABLE;
+    char comment[64];
 
     sign_digest(list->data, list->length, digest);
     snprintf(comment, sizeof(comment), "miguard heads %" PRIu64, request->written);
-    if (sign_write(secret, digest, comment, &text) && !text.failed &&
-        asprintf(&name, "%s.minisig", request->output) >= 0) {
-        status = make_file(name, &text);
-    } else {
-        complain(CLI_UNABLE, "out of memory");
-    }
-    free(name);
+    int status = sign_write(secret, digest, comment, &text) && !text.failed
+                     ? make_file(name, &text)
+                     : complain(CLI_UNABLE, "out of memory");
     text_release(&text);
     return status;
 }
 
-/* The signature first: a list without it is one that was never finished. */
+/* The signature first: a list without it is one that was never finished. Without the list the
+ * signature goes as well, or the next try would find it and refuse. */
+static int make_both(const struct request *request, const struct sign_secret *secret,
+                     const struct text *list)
+{
+    char *name = NULL;
+
+    if (asprintf(&name, "%s.minisig", request->output) < 0) {
+        return complain(CLI_UNABLE, "out of memory");
+    }
+    int status = make_signature(request, secret, list, name);
+    if (status == CLI_YES) {
+        status = make_file(request->output, list);
+        if (status != CLI_YES) {
+            (void)unlink(name);
+        }
+    }
+    free(name);
+    return status;
+}
+
 static int write_signed(const struct request *request, const struct text *list)
 {
     struct sign_secret secret;
     int status = sign_begin() ? sign_open_secret(request->sign, request->password_file, &secret)
                               : complain(CLI_UNABLE, "no random numbers");
 
-    if (status != CLI_YES) {
-        return status;
+    if (status == CLI_YES) {
+        status = make_both(request, &secret, list);
+        sign_wipe(&secret);
     }
-    status = make_signature(request, &secret, list);
-    sign_wipe(&secret);
-    return status == CLI_YES ? make_file(request->output, list) : status;
+    return status;
 }
 
 static int write_list(const struct request *request, const struct text *list)
