@@ -83,6 +83,12 @@ static const struct step {
      "l=$(ls /lib/*/libz.so.1 /usr/lib/*/libz.so.1 /usr/lib64/libz.so.1 2>/dev/null | head -n "
      "1); " X "--duckdb \"$l\" --output x log",
      3, "", "is not the library of DuckDB: it has no duckdb_library_version"},
+    {"another version",
+     "{ sed -n 's/^    X([^,]*, \\([a-z0-9_]*\\),.*/\\1/p' \"$F\" | sed "
+     "'s/.*/void duckdb_&(void) {}/' | grep -v library_version; echo 'const char "
+     "*duckdb_library_version(void) { return \"v2.0.0\"; }'; } >fake.c && ${CC:-cc} -shared -fPIC "
+     "-o fake.so fake.c && " X "--duckdb ./fake.so --output x log",
+     3, "", "./fake.so is DuckDB v2.0.0; version 1 is needed"},
     {"nothing was made", "ls x* 2>/dev/null", 2, "", ""},
     {"no folder", X "--duckdb \"$D\" --output none/x log", 3, "", "none/x: No such file"},
     {"no log", E "missing", 3, "", "missing: No such file"},
@@ -247,6 +253,7 @@ int main(int count, char **words)
     snprintf(path, sizeof(path), "%s/miguard", build != NULL ? build : "build");
     set_path("M", path);
     set_path("D", library);
+    set_path("F", "src/tools/cli/duckdb.c");
     set_path("SELF", words[0]);
     setenv("TZ", "UTC", 1);
     unsetenv("MIGUARD_DUCKDB");

@@ -103,8 +103,30 @@ static void add_loss(struct text *text, unsigned day, unsigned host, const char 
                 2000 + host, names[host], count[0] != '\0' ? ",\"count\":" : "", count);
 }
 
+/* The same at the same time on hosts whose names are in another order by letters than by bytes:
+ * B, a, b, and A twice. */
+static void add_ties(struct text *text)
+{
+    static const char *const hosts[] = {"b", "A", "a", "B", "A"};
+
+    for (unsigned i = 0; i < 5; i++) {
+        add_time(text, 10, 5);
+        text_format(text,
+                    ",\"event\":{\"sequence\":%u,\"action\":\"session-use\",\"reason\":\"policy\"},"
+                    "\"host\":{\"name\":\"%s\"},\"user\":{\"name\":\"tie\"},\"miguard\":{"
+                    "\"decision\":\"deny\",\"operation\":\"tie\",\"provider\":\"%s.so\"}}\n",
+                    5000 - i, hosts[i], "tie");
+        add_time(text, 10, 6);
+        text_format(text,
+                    ",\"event\":{\"sequence\":%u,\"action\":\"policy-load\"},\"host\":{\"name\":"
+                    "\"%s\"},\"miguard\":{\"policy\":{\"hash\":\"tie\"}}}\n",
+                    6000 + i, hosts[i]);
+    }
+}
+
 static void add_all(struct text *text)
 {
+    add_ties(text);
     for (unsigned day = 8; day <= 10; day++) {
         for (unsigned i = 0; i < 90; i++) {
             add_record(text, day, i, i % 3 == 0 ? "allow" : "deny");
@@ -192,6 +214,15 @@ static const struct step of_files[] = {
      ""},
     {"rows are left out, and it says so", S "--top 1 --ask refused", 0, " more; --top and --json",
      ""},
+    {"equal counts: by the bytes of names",
+     S "--ask refused --json --top 100 | grep -o '\"user\":\"tie\",\"host\":\"[^\"]*\"' | cut -d "
+       "'\"' "
+       "-f 8 | tr '\\n' ' '",
+     0, "A B a b ", ""},
+    {"seen at one time: the first name",
+     S "--ask first-seen --json | grep -o '\"tie\",\"provider\":\"tie"
+       ".so\",[^}]*\"host\":\"A\"' | wc -l",
+     0, "1\n", ""},
     {"new kinds", S "--ask new-kinds --json | grep -o 'libnew.so' | sort | uniq -c | wc -l", 0,
      "1\n", ""},
     {"what came twice counts once",
@@ -240,6 +271,11 @@ static const struct step of_database[] = {
     {"of a day with nothing", SAME("--at 2030-01-01"), 0, "", ""},
     {"times do not depend on the session",
      "PGTZ=Asia/Kolkata PGDATESTYLE=German " P "--json >a; " P "--json | cmp - a", 0, "", ""},
+    /* In a zone where one day has 23 hours, days are those of UTC. */
+    {"days do not depend on the session",
+     "T='--at 2026-03-09T01:30:00Z --json'; PGTZ=America/New_York " R "--from \"$U\" $T >a; " R
+     "--from \"$U\" $T | cmp - a",
+     0, "", ""},
     {"text", P "--user root", 0, "One user on all hosts\n", ""},
     {"a page of the database", P "--html page2 && grep -c '<dd>PostgreSQL</dd>' page2", 0, "1\n",
      ""},

@@ -12,7 +12,8 @@
     "ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && command -v psql >/dev/null && "        \
     "command -v setpriv >/dev/null"
 
-/* fsync=off: what is killed here is a process and never the machine. */
+/* Where initdb can: names are in the order of a language, so that what must be in that of bytes
+ * says so itself. fsync=off: what is killed here is a process and never the machine. */
 static const char fleet_database[] =
     "bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -n 1)\n"
     "as() { if [ \"$(id -u)\" = 0 ]; then setpriv --reuid 65534 --regid 65534 --clear-groups "
@@ -24,7 +25,8 @@ static const char fleet_database[] =
     "ask() { psql -XAtq -v ON_ERROR_STOP=1 \"$U\" \"$@\"; }\n"
     "count() { ask -c \"SELECT count(*) FROM miguard.records $1\"; }\n"
     "make_database() { mkdir -p pg/socket && { [ \"$(id -u)\" != 0 ] || chown -R 65534:65534 pg; } "
-    "&& as initdb -D pg/data -A trust -U miguard -E UTF8 --locale=C --no-sync >initdb.log 2>&1 && "
-    "up; }\n";
+    "&& { make_data --locale-provider=icu --icu-locale=en-US || make_data; } && up; }\n"
+    "make_data() { rm -rf pg/data; as initdb -D pg/data -A trust -U miguard -E UTF8 --locale=C "
+    "--no-sync \"$@\" >initdb.log 2>&1; }\n";
 
 #endif
