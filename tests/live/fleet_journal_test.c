@@ -6,7 +6,8 @@
  * upload, the collector and a writer are killed and started again in between, and the network is
  * cut. Then every record of each host is in the journals of the collector, with the same bytes, and
  * `miguard fleet verify` says so; it finds what is removed, edited and put into another order. On
- * one host journald is killed, too: what never came into its journal is counted exactly.
+ * one host journald is killed, too: what never came into its journal is counted exactly. A relay
+ * that was broken into makes other journals of those that it got and sends them on: that is found.
  *
  * HOSTS, RECORDS (of each) and PATIENCE (seconds) in the environment make it larger.
  */
@@ -348,6 +349,71 @@ static void tamper(void)
                                               "c | grep '^web1.example: .* out of order'") == 0);
 }
 
+/* ---- a relay that was broken into ------------------------------------------------------------ */
+
+/* It has the journals that hosts sent to it, and makes others of them: sed(1) removes the record of
+ * one entry and edits that of another. */
+static void forge_journals(void)
+{
+    site_check(
+        "the relay makes journals of its own",
+        site_shell(
+            "mkdir -p relay.example/log/journal relay.example/lib/systemd/journal-upload && "
+            "journalctl -q -D collector.example/log/journal/remote -t miguard -o export -a | "
+            "sed -e '/\"web1.example\"/{/^MIGUARD_RECORD=.*\"sequence\":17,/d}' -e "
+            "'/\"web2.example\"/{/\"sequence\":18,/s/Web_Server/Web_server/}' >forged && "
+            "/lib/systemd/systemd-journal-remote -o relay.example/log/journal/forged.journal "
+            "forged && sed -n 's/^MIGUARD_RECORD=//p' forged | sort -u >sent") == 0);
+}
+
+static void wait_for_forged(void)
+{
+    double until = site_seconds() + patience;
+    bool good;
+
+    do {
+        site_nap(500);
+        good = site_shell("journalctl -q -D second.example/log/journal/remote -t miguard -o cat "
+                          "--output-fields=MIGUARD_RECORD -a >behind 2>/dev/null; sort -u behind | "
+                          "cmp - sent") == 0;
+    } while (!good && site_seconds() < until);
+    site_check("all that the relay sends comes, and nothing else", good);
+}
+
+/* The collector behind the relay is a new one. */
+static void judge_relay(void)
+{
+    struct site_machine relay, second;
+    char command[1024], address[32];
+
+    site_machine_start(&second, "second.example");
+    site_machine_start(&relay, "relay.example");
+    site_link(&second, &relay, 0, hosts);
+    snprintf(address, sizeof(address), "10.77.%u.1", hosts);
+    options_of("journal-upload.conf", address, "relay.example/options",
+               trusts("systemd-journal-upload"));
+    forge_journals();
+    snprintf(command, sizeof(command),
+             "mkdir -p /var/log/journal/remote; exec /lib/systemd/systemd-journal-remote "
+             "--listen-https=0.0.0.0:19532 --output=/var/log/journal/remote $(cat "
+             "%s/collector.example/options)",
+             site_folder);
+    pid_t behind = site_start(&second, "second.log", command);
+    snprintf(command, sizeof(command),
+             "while :; do /lib/systemd/systemd-journal-upload --save-state "
+             "--directory=/var/log/journal $(cat %s/relay.example/options); sleep 0.3; done",
+             site_folder);
+    struct host sender = {.upload = site_start(&relay, "relay.log", command)};
+    wait_for_forged();
+    (void)site_shell(VERIFY "behind >verified");
+    site_check("removed on the way",
+               site_shell("grep '^web1.example: tampered: .*; deleted 17' verified") == 0);
+    site_check("edited on the way",
+               site_shell("grep '^web2.example: tampered: .*; edited 18' verified") == 0);
+    kill_upload(&sender);
+    site_end(&behind, SIGKILL);
+}
+
 static void finish(void)
 {
     for (unsigned i = 0; i < hosts; i++) {
@@ -382,6 +448,7 @@ int main(void)
            written - from, site_seconds() - written);
     judge_gaps();
     tamper();
+    judge_relay();
     finish();
     printf("%u passed, %u failed\n", site_passed, site_failed);
     return site_failed != 0;
