@@ -72,7 +72,7 @@ POSTGRESQL    ?= $(shell $(PKG_CONFIG) --exists libpq && echo yes)
 # The same for libedit, with which `miguard run --shell` edits lines; LIBEDIT= leaves it out.
 LIBEDIT       ?= $(shell $(PKG_CONFIG) --exists libedit && echo yes)
 TEST_PACKAGES := check jansson
-# What a sanitizer tells needs functions and lines alone, which are a fifth quicker to compile.
+# A report of a sanitizer needs functions and lines alone, which are a fifth quicker to compile.
 CFLAGS  ?= $(if $(SANITIZE),-g1,-g)
 # Two builds in two folders are bit-identical (tests/live/reproducible_test.sh).
 PREFIXES := -ffile-prefix-map=$(CURDIR)=.
