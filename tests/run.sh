@@ -82,5 +82,7 @@ if [ $# -gt 20 ]; then
     echo "longest:  seconds  of processors"
     sort -rn "$slowest" | head -n 15 | awk '{ printf "  %14d %14d  %s\n", $1, $2, $3 }'
 fi
-awk '{p += $1; f += $2; s += $3}
-     END {printf "%d passed, %d failed%s\n", p, f, s ? ", " s " skipped" : ""; exit f > 0}' "$totals"
+# A program without a line of its own here did not run, or was ended with this script's xargs(1).
+awk -v programs=$# '{p += $1; f += $2; s += $3}
+     END {if (NR < programs) { printf "%d of %d programs have no result\n", programs - NR, programs; f += programs - NR }
+         printf "%d passed, %d failed%s\n", p, f, s ? ", " s " skipped" : ""; exit f > 0}' "$totals"
