@@ -9,23 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/chain_log.h"
+#include "support/steps.h"
 
-enum { OUTPUT = 65536 };
-
-static char folder[64], out[OUTPUT], err[OUTPUT];
-static unsigned passed, failed;
-
-static void need(bool good, const char *what)
-{
-    if (!good) {
-        fprintf(stderr, "cannot go on: %s\n", what);
-        exit(3);
-    }
-}
+static char folder[64];
 
 /* ---- the files ------------------------------------------------------------------------------ */
 
@@ -35,7 +24,7 @@ static void save_key(const char *name, const struct chain_key *key)
 
     chain_key_text(key, text);
     chain_log_append(name, text, strlen(text));
-    need(chmod(name, 0600) == 0, name);
+    steps_need(chmod(name, 0600) == 0, name);
 }
 
 static void save_head(const char *name, const struct chain_log *log)
@@ -62,9 +51,10 @@ static void make_files(void)
 {
     struct chain_log log;
 
-    need(mkdir("one", 0700) == 0 && mkdir("one/web1", 0700) == 0 && mkdir("two", 0700) == 0 &&
-             mkdir("keys", 0700) == 0 && mkdir("both", 0700) == 0 && mkdir("empty", 0700) == 0,
-         folder);
+    steps_need(mkdir("one", 0700) == 0 && mkdir("one/web1", 0700) == 0 && mkdir("two", 0700) == 0 &&
+                   mkdir("keys", 0700) == 0 && mkdir("both", 0700) == 0 &&
+                   mkdir("empty", 0700) == 0,
+               folder);
     chain_log_begin(&log, "one/web1/audit.log", true);
     log.stamp.host_name = "web1";
     chain_log_fill(&log, 20);
@@ -80,7 +70,7 @@ static void make_files(void)
     make_log_of("web.a", "web.a");
     make_log_of("web.a.again", "web.a");
     make_log_of("web.b", "web.b");
-    need(system("sed -i 7d two/all && cat one/web1/audit.log >> two/all") == 0, "sed");
+    steps_need(system("sed -i 7d two/all && cat one/web1/audit.log >> two/all") == 0, "sed");
 }
 
 static void make_folder(void)
@@ -89,13 +79,13 @@ static void make_folder(void)
     const char *build = getenv("OUT");
     char *whole = realpath(build != NULL ? build : "build", NULL);
 
-    need(whole != NULL, "OUT");
+    steps_need(whole != NULL, "OUT");
     snprintf(command, sizeof(command), "%s/miguard", whole);
     free(whole);
     setenv("M", command, 1);
     setenv("TZ", "UTC", 1);
     strcpy(folder, "/tmp/miguard-fleet-cli-XXXXXX");
-    need(mkdtemp(folder) != NULL && chdir(folder) == 0, folder);
+    steps_need(mkdtemp(folder) != NULL && chdir(folder) == 0, folder);
     make_files();
 }
 
@@ -231,50 +221,18 @@ static const struct {
     {F "--keys both --heads heads --json two", 1, "{\"verdict\":", ""},
 };
 
-/* ---- running it ----------------------------------------------------------------------------- */
-
-static void read_text(const char *name, char text[OUTPUT])
-{
-    FILE *file = fopen(name, "re");
-
-    need(file != NULL, name);
-    text[fread(text, 1, OUTPUT - 1, file)] = '\0';
-    fclose(file);
-}
-
-static bool fits(const char *text, const char *part)
-{
-    return part == NULL || (part[0] == '\0' ? text[0] == '\0' : strstr(text, part) != NULL);
-}
-
-static void run(size_t at)
-{
-    char line[2048];
-
-    snprintf(line, sizeof(line), "{ %s\n} > out 2> err < /dev/null", rows[at].command);
-    int status = system(line);
-    read_text("out", out);
-    read_text("err", err);
-    status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    if (status == rows[at].status && fits(out, rows[at].out) && fits(err, rows[at].err)) {
-        passed++;
-        return;
-    }
-    failed++;
-    printf("FAIL: %s\n  exit %d, expected %d\n  stdout:\n%.1500s\n  stderr:\n%.1500s\n",
-           rows[at].command, status, rows[at].status, out, err);
-}
-
 int main(void)
 {
     char command[128];
 
     make_folder();
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        run(i);
+        const struct step step = {"fleet", rows[i].command, rows[i].status, rows[i].out,
+                                  rows[i].err};
+        steps_run("", &step);
     }
     snprintf(command, sizeof(command), "cd / && rm -rf '%s'", folder);
-    need(system(command) == 0, command);
-    printf("%u passed, %u failed\n", passed, failed);
-    return failed != 0;
+    steps_need(system(command) == 0, command);
+    printf("%u passed, %u failed\n", steps_passed, steps_failed);
+    return steps_failed != 0;
 }

@@ -11,24 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/chain_log.h"
 #include "support/duckdb_sql.h"
+#include "support/steps.h"
 
-enum { OUTPUT = 65536 };
-
-static char folder[64], out[OUTPUT], err[OUTPUT];
-static unsigned passed, failed;
-
-static void need(bool good, const char *what)
-{
-    if (!good) {
-        fprintf(stderr, "cannot go on: %s\n", what);
-        exit(3);
-    }
-}
+static char folder[64];
 
 /* ---- asking DuckDB --------------------------------------------------------------------------- */
 
@@ -36,13 +25,13 @@ static void need(bool good, const char *what)
  */
 static int ask(const char *library, const char *sql)
 {
-    char whole[OUTPUT];
+    char whole[65536];
     bool good = true;
 
-    need(duckdb_sql_begin(library), library);
+    steps_need(duckdb_sql_begin(library), library);
     if (strncmp(sql, "CREATE", 6) == 0) {
         const char *end = strstr(sql, "\n--\n");
-        need(end != NULL && (size_t)(end - sql) < sizeof(whole), sql);
+        steps_need(end != NULL && (size_t)(end - sql) < sizeof(whole), sql);
         snprintf(whole, sizeof(whole), "%.*s", (int)(end - sql), sql);
         good = duckdb_sql_run(whole);
         sql = end + 4;
@@ -64,151 +53,128 @@ static int ask(const char *library, const char *sql)
 #define SAME(path, column)                                                                         \
     "json_extract_string(line, '$." path "') IS DISTINCT FROM CAST(" column " AS VARCHAR)"
 
-static const struct step {
-    const char *what, *command;
-    int status;
-    const char *out, *err; /* a part; NULL: anything; "": nothing */
-} steps[] = {
-    {"no file", X "--duckdb \"$D\" log", 2, "", "needs --output FILE"},
-    {"no library", X "--output x log", 2, "", "needs --duckdb LIBRARY, the path of libduckdb.so"},
-    {"for another format", "$M audit export --format cef --output x log", 2, "",
-     "--output and --duckdb are for --format parquet"},
-    {"a library without a path", X "--duckdb libduckdb.so --output x log", 3, "",
-     "needs a path, such as ./libduckdb.so"},
-    {"a missing library", X "--duckdb ./none.so --output x log", 3, "",
-     "cannot be loaded: ./none.so"},
-    {"no library at all", "echo text >text.so; " X "--duckdb ./text.so --output x log", 3, "",
-     "cannot be loaded: "},
-    {"another library",
-     "l=$(ls /lib/*/libz.so.1 /usr/lib/*/libz.so.1 /usr/lib64/libz.so.1 2>/dev/null | head -n "
-     "1); " X "--duckdb \"$l\" --output x log",
-     3, "", "is not the library of DuckDB: it has no duckdb_library_version"},
-    {"another version",
-     "{ sed -n 's/^    X([^,]*, \\([a-z0-9_]*\\),.*/\\1/p' \"$F\" | sed "
-     "'s/.*/void duckdb_&(void) {}/' | grep -v library_version; echo 'const char "
-     "*duckdb_library_version(void) { return \"v2.0.0\"; }'; } >fake.c && ${CC:-cc} -shared -fPIC "
-     "-o fake.so fake.c && " X "--duckdb ./fake.so --output x log",
-     3, "", "./fake.so is DuckDB v2.0.0; version 1 is needed"},
-    {"nothing was made", "ls x* 2>/dev/null", 2, "", ""},
-    {"no folder", X "--duckdb \"$D\" --output none/x log", 3, "", "none/x: No such file"},
-    {"no log", E "missing", 3, "", "missing: No such file"},
-    {"not put into place", "ls out.parquet* 2>/dev/null", 2, "", ""},
-    {"written", E "log && stat -c %a out.parquet && ls out.parquet*", 0, "600\nout.parquet\n", ""},
-    {"by the environment", "MIGUARD_DUCKDB=\"$D\" " X "--output \"it's.parquet\" log", 0, "", ""},
-    {"every line, byte for byte, in its order",
-     "ask \"SELECT line FROM 'out.parquet'\" | cmp - log", 0, "", ""},
-    {"the number of rows is that of search",
-     "[ $($M audit search --json log | wc -l) = $(ask \"SELECT count(*) FROM 'out.parquet'\") ]", 0,
-     "", ""},
+static const struct step
+    steps[] =
+        {
+            {"no file", X "--duckdb \"$D\" log", 2, "", "needs --output FILE"},
+            {"no library", X "--output x log", 2, "",
+             "needs --duckdb LIBRARY, the path of libduckdb.so"},
+            {"for another format", "$M audit export --format cef --output x log", 2, "",
+             "--output and --duckdb are for --format parquet"},
+            {"a library without a path", X "--duckdb libduckdb.so --output x log", 3, "",
+             "needs a path, such as ./libduckdb.so"},
+            {"a missing library", X "--duckdb ./none.so --output x log", 3, "",
+             "cannot be loaded: ./none.so"},
+            {"no library at all", "echo text >text.so; " X "--duckdb ./text.so --output x log", 3,
+             "", "cannot be loaded: "},
+            {"another library",
+             "l=$(ls /lib/*/libz.so.1 /usr/lib/*/libz.so.1 /usr/lib64/libz.so.1 2>/dev/null | head "
+             "-n "
+             "1); " X "--duckdb \"$l\" --output x log",
+             3, "", "is not the library of DuckDB: it has no duckdb_library_version"},
+            {"another version",
+             "{ sed -n 's/^    X([^,]*, \\([a-z0-9_]*\\),.*/\\1/p' \"$F\" | sed "
+             "'s/.*/void duckdb_&(void) {}/' | grep -v library_version; echo 'const char "
+             "*duckdb_library_version(void) { return \"v2.0.0\"; }'; } >fake.c && ${CC:-cc} "
+             "-shared -fPIC "
+             "-o fake.so fake.c && " X "--duckdb ./fake.so --output x log",
+             3, "", "./fake.so is DuckDB v2.0.0; version 1 is needed"},
+            {"nothing was made", "ls x* 2>/dev/null", 2, "", ""},
+            {"no folder", X "--duckdb \"$D\" --output none/x log", 3, "", "none/x: No such file"},
+            {"no log", E "missing", 3, "", "missing: No such file"},
+            {"not put into place", "ls out.parquet* 2>/dev/null", 2, "", ""},
+            {"written", E "log && stat -c %a out.parquet && ls out.parquet*", 0,
+             "600\nout.parquet\n", ""},
+            {"by the environment", "MIGUARD_DUCKDB=\"$D\" " X "--output \"it's.parquet\" log", 0,
+             "", ""},
+            {"every line, byte for byte, in its order",
+             "ask \"SELECT line FROM 'out.parquet'\" | cmp - log", 0, "", ""},
+            {"the number of rows is that of search",
+             "[ $($M audit search --json log | wc -l) = $(ask \"SELECT count(*) FROM "
+             "'out.parquet'\") ]",
+             0, "", ""},
+            /* clang-format off */
     {"each row is that of audit search --json",
      "$M audit search --json log >found && ask \"SELECT count(*) FROM (SELECT *, row_number() OVER "
      "() AS n FROM (SELECT * EXCLUDE (line) FROM 'out.parquet')) AS p FULL JOIN (SELECT json AS "
      "line, row_number() OVER () AS n FROM read_ndjson_objects('found')) AS s USING (n) WHERE "
-     "" SAME("host.name", "host") " OR " SAME("event.action", "action") " OR " SAME("event.reason", "reason") " OR " SAME("user.name", "user_name") " OR " SAME("user.id", "user_id") " OR " SAME(
-         "miguard.provider",
-         "provider") " OR " SAME("miguard.class",
-                                 "class") " OR " SAME("miguard.decision",
-                                                      "decision") " OR " SAME("event.sequence",
-                                                                              "sequence") " OR"
-                                                                                          " " SAME("miguard.chain.id", "chain") " OR " SAME(
-                                                                                              "even"
-                                                                                              "t."
-                                                                                              "id",
-                                                                                              "even"
-                                                                                              "t_"
-                                                                                              "id") " OR " SAME("process.pid",
-                                                                                                                "pid") " OR "
-                                                                                                                       "CAST(json_extract_string(line, '$.\\\"@timestamp\\\"') AS TIMESTAMP) IS DISTINCT FROM "
-                                                                                                                       "time\"",
+     SAME("host.name", "host") " OR "
+     SAME("event.action", "action") " OR "
+     SAME("event.reason", "reason") " OR "
+     SAME("user.name", "user_name") " OR "
+     SAME("user.id", "user_id") " OR "
+     SAME("miguard.provider", "provider") " OR "
+     SAME("miguard.class", "class") " OR "
+     SAME("miguard.decision", "decision") " OR "
+     SAME("event.sequence", "sequence") " OR "
+     SAME("miguard.chain.id", "chain") " OR "
+     SAME("event.id", "event_id") " OR "
+     SAME("process.pid", "pid") " OR "
+     "CAST(json_extract_string(line, '$.\\\"@timestamp\\\"') AS TIMESTAMP) IS DISTINCT FROM time\"",
      0, "0\n", ""},
-    {"a list is a list",
-     "ask \"SELECT DISTINCT mismatch[1] || mismatch[2] FROM 'out.parquet' WHERE decision = "
-     "'deny'\"",
-     0, "euidfsuid\n", ""},
-    {"what no column can hold",
-     E "odd && ask \"SELECT count(*), count(sequence), max(sequence), count(host), min(time) FROM "
-       "'out.parquet'\"",
-     0, "3|3|7|3|1970-01-01 00:00:00\n", ""},
-    {"names are as they are",
-     "ask \"SELECT line FROM 'out.parquet' ORDER BY line\" >a; LC_ALL=C sort odd | cmp - a; ask "
-     "\"SELECT host FROM 'out.parquet' WHERE sequence = 7\"",
-     0, "o'brien\"; <b>\n", ""},
-    {"only what is asked for",
-     E "--decision deny log && ask \"SELECT DISTINCT decision FROM 'out.parquet'\"", 0, "deny\n",
-     ""},
-    {"none", E "--user nosuch log; r=$?; ask \"SELECT count(*) FROM 'out.parquet'\"; [ $r = 1 ]", 0,
-     "0\n", ""},
-    {"the schema reads it",
-     "ask \"$($M fleet schema --for duckdb)\n--\nSELECT count(DISTINCT host) FROM "
-     "miguard.records\"",
-     0, "1\n", ""},
-    {"its questions are those of the report",
-     "ask \"$($M fleet schema --for duckdb)\n--\nSELECT sum(refusals)::BIGINT FROM "
-     "miguard.refused()\" >a; $M audit search --count --decision deny log | cmp - a",
-     0, "", ""},
-    {"each can be asked",
-     "for q in refused new_kinds first_seen policy_versions lost host_time host_users "
-     "provider_rules \"one_user('root', days := 2)\"; do q=${q%)}; case $q in *'('*) ;; *) "
-     "q=\"$q(\" "
-     ";; esac; ask \"$($M fleet schema --for duckdb)\n--\nSELECT count(*) > 0 FROM miguard.$q)\" "
-     "|| "
-     "echo \"$q\"; done | tr '\\n' ' '",
-     0, "true true true false false true true true true ", ""},
-    {"days and another now",
-     "ask \"$($M fleet schema --for duckdb)\n--\nSELECT count(*) FROM miguard.refused(days := 1, "
-     "moment := TIMESTAMP '2030-01-01')\"",
-     0, "0\n", ""},
-    /* what fails leaves what was there */
-    {"the file is replaced at once", E "log && cp out.parquet kept", 0, "", ""},
-    {"a broken line is said and left out",
-     "cp log torn; echo garbage >>torn; " E "torn; ask \"SELECT line FROM 'out.parquet'\" | cmp - "
-     "log",
-     0, "", "1 line is no record"},
-    {"a packed log that is damaged",
-     "cp kept out.parquet; gzip -c log | head -c 20000 >cut.gz; " E
-     "cut.gz; r=$?; cmp kept out.parquet; ls -d out.parquet*; exit $r",
-     3, "out.parquet\n", "cut.gz"},
-    {"the disk is full",
-     "trap '' XFSZ; ( ulimit -f 200; " E
-     "log; echo \"status $?\" >&2 ); cmp kept out.parquet && ls "
-     "-d out.parquet*",
-     0, "out.parquet\n", "status 3"},
-    {"it is killed", "timeout -s KILL 0.1 " E "log log log log; cmp kept out.parquet", 0, "", NULL},
-    {"and the next one works", E "log && cmp kept out.parquet", 0, NULL, ""},
+            /* clang-format on */
+            {"a list is a list",
+             "ask \"SELECT DISTINCT mismatch[1] || mismatch[2] FROM 'out.parquet' WHERE decision = "
+             "'deny'\"",
+             0, "euidfsuid\n", ""},
+            {"what no column can hold",
+             E "odd && ask \"SELECT count(*), count(sequence), max(sequence), count(host), "
+               "min(time) FROM "
+               "'out.parquet'\"",
+             0, "3|3|7|3|1970-01-01 00:00:00\n", ""},
+            {"names are as they are",
+             "ask \"SELECT line FROM 'out.parquet' ORDER BY line\" >a; LC_ALL=C sort odd | cmp - "
+             "a; ask "
+             "\"SELECT host FROM 'out.parquet' WHERE sequence = 7\"",
+             0, "o'brien\"; <b>\n", ""},
+            {"only what is asked for",
+             E "--decision deny log && ask \"SELECT DISTINCT decision FROM 'out.parquet'\"", 0,
+             "deny\n", ""},
+            {"none",
+             E "--user nosuch log; r=$?; ask \"SELECT count(*) FROM 'out.parquet'\"; [ $r = 1 ]", 0,
+             "0\n", ""},
+            {"the schema reads it",
+             "ask \"$($M fleet schema --for duckdb)\n--\nSELECT count(DISTINCT host) FROM "
+             "miguard.records\"",
+             0, "1\n", ""},
+            {"its questions are those of the report",
+             "ask \"$($M fleet schema --for duckdb)\n--\nSELECT sum(refusals)::BIGINT FROM "
+             "miguard.refused()\" >a; $M audit search --count --decision deny log | cmp - a",
+             0, "", ""},
+            {"each can be asked",
+             "for q in refused new_kinds first_seen policy_versions lost host_time host_users "
+             "provider_rules \"one_user('root', days := 2)\"; do q=${q%)}; case $q in *'('*) ;; *) "
+             "q=\"$q(\" "
+             ";; esac; ask \"$($M fleet schema --for duckdb)\n--\nSELECT count(*) > 0 FROM "
+             "miguard.$q)\" "
+             "|| "
+             "echo \"$q\"; done | tr '\\n' ' '",
+             0, "true true true false false true true true true ", ""},
+            {"days and another now",
+             "ask \"$($M fleet schema --for duckdb)\n--\nSELECT count(*) FROM miguard.refused(days "
+             ":= 1, "
+             "moment := TIMESTAMP '2030-01-01')\"",
+             0, "0\n", ""},
+            /* what fails leaves what was there */
+            {"the file is replaced at once", E "log && cp out.parquet kept", 0, "", ""},
+            {"a broken line is said and left out",
+             "cp log torn; echo garbage >>torn; " E
+             "torn; ask \"SELECT line FROM 'out.parquet'\" | cmp - "
+             "log",
+             0, "", "1 line is no record"},
+            {"a packed log that is damaged",
+             "cp kept out.parquet; gzip -c log | head -c 20000 >cut.gz; " E
+             "cut.gz; r=$?; cmp kept out.parquet; ls -d out.parquet*; exit $r",
+             3, "out.parquet\n", "cut.gz"},
+            {"the disk is full",
+             "trap '' XFSZ; ( ulimit -f 200; " E
+             "log; echo \"status $?\" >&2 ); cmp kept out.parquet && ls "
+             "-d out.parquet*",
+             0, "out.parquet\n", "status 3"},
+            {"it is killed", "timeout -s KILL 0.1 " E "log log log log; cmp kept out.parquet", 0,
+             "", NULL},
+            {"and the next one works", E "log && cmp kept out.parquet", 0, NULL, ""},
 };
-
-static void read_text(const char *name, char text[OUTPUT])
-{
-    FILE *file = fopen(name, "re");
-
-    need(file != NULL, name);
-    text[fread(text, 1, OUTPUT - 1, file)] = '\0';
-    fclose(file);
-}
-
-static bool fits(const char *text, const char *part)
-{
-    return part == NULL || (part[0] == '\0' ? text[0] == '\0' : strstr(text, part) != NULL);
-}
-
-static void run(const struct step *step)
-{
-    char line[8192];
-
-    snprintf(line, sizeof(line), "ask() { \"$SELF\" ask \"$1\"; }; { %s\n} > out 2> err </dev/null",
-             step->command);
-    int status = system(line);
-    read_text("out", out);
-    read_text("err", err);
-    status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    if (status == step->status && fits(out, step->out) && fits(err, step->err)) {
-        passed++;
-        return;
-    }
-    failed++;
-    printf("FAIL: %s: %s\n  exit %d, expected %d\n  stdout:\n%.1500s\n  stderr:\n%.1500s\n",
-           step->what, step->command, status, step->status, out, err);
-}
 
 /* ---- all ------------------------------------------------------------------------------------- */
 
@@ -216,7 +182,7 @@ static void set_path(const char *name, const char *path)
 {
     char *whole = realpath(path, NULL);
 
-    need(whole != NULL, path);
+    steps_need(whole != NULL, path);
     setenv(name, whole, 1);
     free(whole);
 }
@@ -258,13 +224,13 @@ int main(int count, char **words)
     setenv("TZ", "UTC", 1);
     unsetenv("MIGUARD_DUCKDB");
     strcpy(folder, "/tmp/miguard-parquet-XXXXXX");
-    need(mkdtemp(folder) != NULL && chdir(folder) == 0, folder);
+    steps_need(mkdtemp(folder) != NULL && chdir(folder) == 0, folder);
     make_files();
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        run(&steps[i]);
+        steps_run("ask() { \"$SELF\" ask \"$1\"; };", &steps[i]);
     }
     snprintf(command, sizeof(command), "cd / && rm -rf '%s'", folder);
-    need(system(command) == 0, command);
-    printf("%u passed, %u failed\n", passed, failed);
-    return failed != 0;
+    steps_need(system(command) == 0, command);
+    printf("%u passed, %u failed\n", steps_passed, steps_failed);
+    return steps_failed != 0;
 }

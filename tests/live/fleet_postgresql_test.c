@@ -13,24 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/chain_log.h"
 #include "support/fleet_database.h"
+#include "support/steps.h"
 
-enum { OUTPUT = 65536, OTHER = 65534 };
+enum { OTHER = 65534 };
 
-static char folder[64], out[OUTPUT], err[OUTPUT];
-static unsigned passed, failed;
-
-static void need(bool good, const char *what)
-{
-    if (!good) {
-        fprintf(stderr, "cannot go on: %s\n", what);
-        exit(3);
-    }
-}
+static char folder[64];
 
 static bool shell(const char *command)
 {
@@ -47,7 +38,7 @@ static void make_logs(uint64_t records)
     char name[128], text[CHAIN_KEY_TEXT_SIZE], number[32];
     uint64_t all = 0;
 
-    need(mkdir("keys", 0700) == 0, "keys");
+    steps_need(mkdir("keys", 0700) == 0, "keys");
     for (size_t i = 0; i < 3; i++) {
         snprintf(name, sizeof(name), "%s.log", hosts[i]);
         chain_log_begin(&logs[i], name, true);
@@ -57,7 +48,7 @@ static void make_logs(uint64_t records)
         snprintf(name, sizeof(name), "keys/%s.key", hosts[i]);
         chain_key_text(&logs[i].first, text);
         chain_log_append(name, text, strlen(text));
-        need(chmod(name, 0600) == 0, name);
+        steps_need(chmod(name, 0600) == 0, name);
     }
     snprintf(number, sizeof(number), "%llu", (unsigned long long)all);
     setenv("N", number, 1);
@@ -69,7 +60,7 @@ static void make_database(void)
     const char *build = getenv("OUT"), *source = "policy/fleet/postgresql";
     char *whole = realpath(build != NULL ? build : "build", NULL), *sql = realpath(source, NULL);
 
-    need(whole != NULL && sql != NULL, source);
+    steps_need(whole != NULL && sql != NULL, source);
     snprintf(path, sizeof(path), "%s/miguard", whole);
     setenv("M", path, 1);
     setenv("S", sql, 1);
@@ -77,11 +68,11 @@ static void make_database(void)
     free(whole);
     free(sql);
     strcpy(folder, "/tmp/miguard-fleet-pg-XXXXXX");
-    need(mkdtemp(folder) != NULL && chdir(folder) == 0 && chmod(folder, 0711) == 0, folder);
+    steps_need(mkdtemp(folder) != NULL && chdir(folder) == 0 && chmod(folder, 0711) == 0, folder);
     snprintf(url, sizeof(url), "postgresql:///postgres?host=%s/pg/socket&user=miguard", folder);
     setenv("U", url, 1);
     chain_log_append("start", fleet_database, sizeof(fleet_database) - 1);
-    need(shell(". ./start; make_database"), "initdb");
+    steps_need(shell(". ./start; make_database"), "initdb");
 }
 
 /* ---- the steps ------------------------------------------------------------------------------- */
@@ -102,11 +93,7 @@ static void make_database(void)
     "/Rows Removed by/ { rows += $NF * loops } END { if (seen == 0 || rows > 12 * n) print q, "    \
     "rows / n }'; done"
 
-static const struct step {
-    const char *what, *command;
-    int status;
-    const char *out, *err; /* a part; NULL: anything; "": nothing */
-} steps[] = {
+static const struct step steps[] = {
     {"no tables yet", LOAD LOGS, 3, "", "has no tables of miguard; --create makes them"},
     {"loaded", LOAD "--create " LOGS, 0, " there before\n", ""},
     {"all are there", ALL, 0, "", ""},
@@ -205,45 +192,13 @@ static const struct step {
      "is not postgresql://USER@HOST/DATABASE"},
 };
 
-static void read_text(const char *name, char text[OUTPUT])
-{
-    FILE *file = fopen(name, "re");
-
-    need(file != NULL, name);
-    text[fread(text, 1, OUTPUT - 1, file)] = '\0';
-    fclose(file);
-}
-
-static bool fits(const char *text, const char *part)
-{
-    return part == NULL || (part[0] == '\0' ? text[0] == '\0' : strstr(text, part) != NULL);
-}
-
-static void run(const struct step *step)
-{
-    char line[4096];
-
-    snprintf(line, sizeof(line), ". ./start; { %s\n} > out 2> err < /dev/null", step->command);
-    int status = system(line);
-    read_text("out", out);
-    read_text("err", err);
-    status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    if (status == step->status && fits(out, step->out) && fits(err, step->err)) {
-        passed++;
-        return;
-    }
-    failed++;
-    printf("FAIL: %s: %s\n  exit %d, expected %d\n  stdout:\n%.1500s\n  stderr:\n%.1500s\n",
-           step->what, step->command, status, step->status, out, err);
-}
-
 static void finish(void)
 {
     char command[128];
 
     (void)shell(". ./start; down; true");
     snprintf(command, sizeof(command), "cd / && rm -rf '%s'", folder);
-    need(shell(command), command);
+    steps_need(shell(command), command);
 }
 
 int main(void)
@@ -258,9 +213,9 @@ int main(void)
     make_database();
     make_logs(quick != NULL && quick[0] == '1' ? 4000 : 20000);
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        run(&steps[i]);
+        steps_run(". ./start;", &steps[i]);
     }
     finish();
-    printf("%u passed, %u failed\n", passed, failed);
-    return failed != 0;
+    printf("%u passed, %u failed\n", steps_passed, steps_failed);
+    return steps_failed != 0;
 }

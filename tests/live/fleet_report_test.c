@@ -11,24 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/chain_log.h"
 #include "support/fleet_database.h"
+#include "support/steps.h"
 
-enum { OUTPUT = 65536 };
-
-static char folder[64], out[OUTPUT], err[OUTPUT];
-static unsigned passed, failed, skipped;
-
-static void need(bool good, const char *what)
-{
-    if (!good) {
-        fprintf(stderr, "cannot go on: %s\n", what);
-        exit(3);
-    }
-}
+static char folder[64];
+static unsigned skipped;
 
 static bool shell(const char *command)
 {
@@ -150,16 +140,17 @@ static void make_store(void)
     struct text text = TEXT_EMPTY;
 
     add_all(&text);
-    need(!text.failed && mkdir("store", 0755) == 0, "store");
+    steps_need(!text.failed && mkdir("store", 0755) == 0, "store");
     chain_log_append("store/all", text.data, text.length);
     text_release(&text);
-    need(shell("head -n 120 store/all | tail -n 40 >store/again; sed -n '100,$p' store/all >rest; "
-               "sed -i '100,$d' store/all; gzip rest && mv rest.gz store/rest.gz; cp -r store "
-               "broken; printf "
-               "'{\"host\":{\"name\":\"a\\\\u0000b\"}}\\n{\"host\":\"\\377\"}\\n{\"torn' "
-               ">broken/more; cat store/all >all.log; zcat store/rest.gz "
-               ">>all.log"),
-         "files");
+    steps_need(
+        shell("head -n 120 store/all | tail -n 40 >store/again; sed -n '100,$p' store/all >rest; "
+              "sed -i '100,$d' store/all; gzip rest && mv rest.gz store/rest.gz; cp -r store "
+              "broken; printf "
+              "'{\"host\":{\"name\":\"a\\\\u0000b\"}}\\n{\"host\":\"\\377\"}\\n{\"torn' "
+              ">broken/more; cat store/all >all.log; zcat store/rest.gz "
+              ">>all.log"),
+        "files");
     setenv("FIX", "--at 2026-03-10T23:59:59.999Z", 1);
 }
 
@@ -169,13 +160,13 @@ static void find_command(void)
     const char *build = getenv("OUT");
     char *whole = realpath(build != NULL ? build : "build", NULL);
 
-    need(whole != NULL, "build");
+    steps_need(whole != NULL, "build");
     snprintf(path, sizeof(path), "%s/miguard", whole);
     setenv("M", path, 1);
     setenv("TZ", "UTC", 1);
     free(whole);
     strcpy(folder, "/tmp/miguard-fleet-report-XXXXXX");
-    need(mkdtemp(folder) != NULL && chdir(folder) == 0 && chmod(folder, 0711) == 0, folder);
+    steps_need(mkdtemp(folder) != NULL && chdir(folder) == 0 && chmod(folder, 0711) == 0, folder);
     chain_log_append("start", fleet_database, sizeof(fleet_database) - 1);
 }
 
@@ -183,12 +174,6 @@ static void find_command(void)
 
 #define R "$M fleet report "
 #define S R "--from store $FIX "
-
-struct step {
-    const char *what, *command;
-    int status;
-    const char *out, *err; /* a part; NULL: anything; "": nothing */
-};
 
 static const struct step of_files[] = {
     {"help", R "--help", 0, "usage: miguard fleet report ", ""},
@@ -292,40 +277,6 @@ static const struct step of_database[] = {
     {"it is down", "down; " P, 3, "", "pg/socket"},
 };
 
-/* ---- running --------------------------------------------------------------------------------- */
-
-static void read_text(const char *name, char text[OUTPUT])
-{
-    FILE *file = fopen(name, "re");
-
-    need(file != NULL, name);
-    text[fread(text, 1, OUTPUT - 1, file)] = '\0';
-    fclose(file);
-}
-
-static bool fits(const char *text, const char *part)
-{
-    return part == NULL || (part[0] == '\0' ? text[0] == '\0' : strstr(text, part) != NULL);
-}
-
-static void run(const struct step *step)
-{
-    char line[4096];
-
-    snprintf(line, sizeof(line), ". ./start; { %s\n} > out 2> err < /dev/null", step->command);
-    int status = system(line);
-    read_text("out", out);
-    read_text("err", err);
-    status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    if (status == step->status && fits(out, step->out) && fits(err, step->err)) {
-        passed++;
-        return;
-    }
-    failed++;
-    printf("FAIL: %s: %s\n  exit %d, expected %d\n  stdout:\n%.2500s\n  stderr:\n%.1500s\n",
-           step->what, step->command, status, step->status, out, err);
-}
-
 static void run_database(void)
 {
     char url[256];
@@ -337,9 +288,9 @@ static void run_database(void)
     }
     snprintf(url, sizeof(url), "postgresql:///postgres?host=%s/pg/socket&user=miguard", folder);
     setenv("U", url, 1);
-    need(shell(". ./start; make_database"), "initdb");
+    steps_need(shell(". ./start; make_database"), "initdb");
     for (size_t i = 0; i < sizeof(of_database) / sizeof(of_database[0]); i++) {
-        run(&of_database[i]);
+        steps_run(". ./start;", &of_database[i]);
     }
     (void)shell(". ./start; down; true");
 }
@@ -351,11 +302,11 @@ int main(void)
     find_command();
     make_store();
     for (size_t i = 0; i < sizeof(of_files) / sizeof(of_files[0]); i++) {
-        run(&of_files[i]);
+        steps_run(". ./start;", &of_files[i]);
     }
     run_database();
     snprintf(command, sizeof(command), "cd / && rm -rf '%s'", folder);
-    need(getenv("KEEP") != NULL || shell(command), command);
-    printf("%u passed, %u failed, %u skipped\n", passed, failed, skipped);
-    return failed != 0;
+    steps_need(getenv("KEEP") != NULL || shell(command), command);
+    printf("%u passed, %u failed, %u skipped\n", steps_passed, steps_failed, skipped);
+    return steps_failed != 0;
 }
