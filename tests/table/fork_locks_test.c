@@ -597,6 +597,7 @@ static const struct lock {
     {"host/server/host.h", "pthread_mutex_t lock; /* for", "the same"},
     {"host/server/host.h", "pthread_cond_t changed;", "the same"},
     {"host/server/host.h", "pthread_cond_t idle;", "the same"},
+    {"host/server/host.h", "pthread_cond_t wanted; /* for", "the same"},
     {"host/server/host.h", "pthread_mutex_t subscription_lock;", "of a server's provider"},
 };
 

@@ -255,7 +255,7 @@ bool registry_file_of(struct miguard_host *host, const void *library, struct mod
 /* The thread that loads modules again, unless it runs. The caller holds the host's lock. */
 bool registry_start_loader(struct miguard_host *host);
 
-/* For miguard_host_free(): unloads the module that was registered last; false when none is left.
+/* For miguard_host_free(): unloads the module that was registered last; false when nothing is left.
  * Abandons all modules, or those in use. Unmaps and frees all. */
 bool registry_unload_last(struct miguard_host *host);
 void registry_abandon(struct miguard_host *host, bool used);

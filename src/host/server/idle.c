@@ -134,7 +134,7 @@ static bool unload_due(struct module *module, int64_t now, int64_t *next)
     return false;
 }
 
-/* One provider or module; false, with the time of the next, when none is due. */
+/* One provider or module; false, with the time of the next, when nothing is due. */
 static bool unload_one(struct miguard_host *host, int64_t *ret_next)
 {
     int64_t now = clock_now_ms();

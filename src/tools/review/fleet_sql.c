@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Makes SQL of the saved questions, for PostgreSQL and for DuckDB. */
 #include "tools/review/fleet_sql.h"
 
 #include <stdlib.h>
