@@ -220,6 +220,10 @@ void idle_start(struct miguard_host *host);
 /* A provider was loaded; the caller holds the host's lock. */
 void idle_notice(struct miguard_host *host);
 
+/* Unloads and unmaps a module without loaded providers, unless it is in use: then false. Only that
+ * thread calls it; it holds the host's lock, which is released for the Unload. */
+bool idle_unload_module(struct module *module);
+
 /* Ends the thread, and waits for an Unload that it is in. */
 void idle_stop(struct miguard_host *host);
 

@@ -75,9 +75,8 @@ static int64_t module_due(const struct module *module, int64_t now)
                     atomic_load(&module->last_used), now);
 }
 
-/* Takes it out of use, unless a request was faster (registry_enter()). The caller holds the lock,
- * which is released for the Unload. */
-static bool unload_module(struct module *module)
+/* A request that is faster (registry_enter()) prevents it. */
+bool idle_unload_module(struct module *module)
 {
     struct miguard_host *host = module->host;
 
@@ -126,7 +125,7 @@ static bool unload_due(struct module *module, int64_t now, int64_t *next)
 {
     int64_t due = module == NULL ? INT64_MAX : module_due(module, now);
 
-    if (due <= now && unload_module(module)) {
+    if (due <= now && idle_unload_module(module)) {
         return true;
     }
     due = due <= now ? now + 1 : due; /* a request was faster */

@@ -3,7 +3,7 @@
  * Provider libraries: mapping, checking, Load and Unload.
  *
  * One struct module is one loading of a library or function that was registered: module_make()
- * begins it, module_end() calls its Unload and unmaps the library. What was read from it stays in
+ * begins it, module_unload() and module_unmap() end it. What was read from it stays in
  * copies (declarations, tables of functions), so that planning needs no library. A library that is
  * loaded again is another struct module.
  *
@@ -398,8 +398,12 @@ bool module_unmap(struct module *module)
     if (atomic_load(&module->abandoned)) {
         return false;
     }
+    /* Forgotten only now: until then a file that is opened must know whose mapping this is
+     * (registry_file_of()). */
     dlclose(module->library);
+    pthread_mutex_lock(&module->host->lock);
     module->library = NULL;
+    pthread_mutex_unlock(&module->host->lock);
     module->mi = NULL;
     return true;
 }
