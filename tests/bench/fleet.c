@@ -599,10 +599,11 @@ static unsigned long read_number(const char *name, unsigned long preset, unsigne
 
 static void find_programs(void)
 {
-    if (realpath(duckdb_sql_library(), library) == NULL || system(FLEET_DATABASE_POSSIBLE) != 0) {
+    const bool found = realpath(duckdb_sql_library(), library) != NULL;
+    if (!found || system(FLEET_DATABASE_POSSIBLE) != 0) {
         printf("skip: questions to a fleet: %s\n",
-               library[0] != '/' ? "the library of DuckDB is not there (NEED_DUCKDB=1 make deps)"
-                                 : "postgresql is not installed");
+               !found ? "the library of DuckDB is not there (NEED_DUCKDB=1 make deps)"
+                      : "postgresql is not installed");
         exit(0);
     }
     need(realpath(command_miguard(), command) != NULL && realpath("/proc/self/exe", self) != NULL,
