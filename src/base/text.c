@@ -419,9 +419,10 @@ static size_t show_one(struct text *text, const char *at, size_t left)
     return end[0] == '\0' ? 1 : escape_one(text, (const unsigned char *)end);
 }
 
-/* Of a vector, which a compiler keeps in a register where the machine has such. */
-typedef signed char bytes __attribute__((vector_size(16)));
-typedef uint64_t words __attribute__((vector_size(16)));
+/* Bytes of a vector, which a compiler keeps in a register where the machine has such. */
+enum { VECTOR = 16 };
+typedef signed char bytes __attribute__((vector_size(VECTOR)));
+typedef uint64_t words __attribute__((vector_size(VECTOR)));
 
 /* Whether 16 bytes are all printable ASCII. They are signed: what is not ASCII comes before the
  * blank. */
@@ -437,15 +438,14 @@ static bool are_printable_16(const char *text)
 /* Behind the printable ASCII. The last bytes are looked at with some of those before. */
 static size_t skip_printable(const char *json, size_t at, size_t length)
 {
-    while (length - at >= sizeof(bytes) && are_printable_16(json + at)) {
-        at += sizeof(bytes);
+    while (length - at >= VECTOR && are_printable_16(json + at)) {
+        at += VECTOR;
     }
     const size_t left = length - at;
-    if (left < sizeof(bytes) && length >= sizeof(bytes) &&
-        are_printable_16(json + length - sizeof(bytes))) {
+    if (left < VECTOR && length >= VECTOR && are_printable_16(json + length - VECTOR)) {
         return length;
     }
-    if (left >= 8 && left < sizeof(bytes) && are_printable(json + at) &&
+    if (left >= 8 && left < VECTOR && are_printable(json + at) &&
         are_printable(json + length - 8)) {
         return length;
     }

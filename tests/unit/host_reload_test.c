@@ -281,7 +281,7 @@ static void cycle(MI_Instance **kept, MI_Class **kept_class)
     MI_Instance *instance = NULL;
 
     ck_assert_int_eq(get("Tree_Base", "b", &instance), MI_RESULT_OK);
-    ck_assert_uint_eq(element(instance, "Loads").uint32, 1); /* mapped anew: its statics, too */
+    ck_assert_uint_eq(element(instance, "Loads").uint32, 1); /* its static variables are new, too */
     ck_assert(await_mapped("tree/base.so", 0));
     check_base(instance);
     if (*kept != NULL) {
