@@ -338,7 +338,7 @@ $(OUT)/tests/shim/host: tests/support/shim/host.c $(patsubst %.c,$(OUT)/obj/%.o,
 
 # Modules that share a class tree, by kind; "kept" is one that asks not to be unmapped.
 tree_modules := $(addprefix $(OUT)/tests/tree/,$(addsuffix .so,base changed conflict leaf refusing \
-    silent nothing kept))
+    silent nothing moving kept))
 $(OUT)/tests/tree/%.so: tests/support/tree/tree.c include/MI.h
 	@mkdir -p $(@D)
 	$(call say,CC,$@)

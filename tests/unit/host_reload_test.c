@@ -558,6 +558,27 @@ START_TEST(test_written_in_place)
 }
 END_TEST
 
+/* Replaced while it is mapped: the file that is there in the end is the one that serves. */
+START_TEST(test_replaced_meanwhile)
+{
+    char next[200];
+
+    start(90000, NULL);
+    replace("module", "moving");
+    replace("next", "changed");
+    snprintf(next, sizeof(next), "%s", copied_path("next"));
+    ck_assert_int_eq(setenv("TREE_NEXT", next, 1), 0);
+    ck_assert_int_eq(setenv("TREE_FILE", copied_path("module"), 1), 0);
+    load(copied_path("module"));
+    ck_assert_uint_eq(mapped("module.so"), 1);
+    ck_assert_uint_eq(property_count("Tree_Base"), 5);
+    replace("module", "base");
+    load(copied_path("module"));
+    ck_assert_uint_eq(property_count("Tree_Base"), 4);
+    stop();
+}
+END_TEST
+
 /* Replaced again and again: nothing is left of the old ones. */
 START_TEST(test_replaced_often)
 {
@@ -755,6 +776,7 @@ int main(int argc, char **argv)
     tcase_add_loop_test(tests, test_registered_again, 0, 2);
     tcase_add_test(tests, test_bad_file);
     tcase_add_test(tests, test_written_in_place);
+    tcase_add_test(tests, test_replaced_meanwhile);
     tcase_add_test(tests, test_replaced_often);
     tcase_add_loop_test(tests, test_tree, 0, 2);
     tcase_add_loop_test(tests, test_declared_twice, 0, 3);

@@ -49,6 +49,14 @@ static bool find_file(const char *path, struct module_file *ret_file)
     return true;
 }
 
+bool module_is_current(const struct module *module, const char *path)
+{
+    struct module_file now;
+
+    return find_file(path, &now) && same_file(&module->file, &now) &&
+           same_content(&module->file, &now);
+}
+
 /* The path with `dots` times "./" before the name of the file. */
 static bool spell(const char *path, unsigned dots, char *ret_path, size_t size)
 {
@@ -100,18 +108,35 @@ static enum miguard_status open_spelled(struct miguard_host *host, const char *p
                      "%s: too many older versions of it are still in use", path);
 }
 
-/* Maps the library and finds its MI_Main. Its constructors run on this thread, with the credentials
- * of the process. stat(2) first, so that a missing file is reported as such: dlerror(3) has one
- * text for everything. */
+/* Maps the file that is there now. One that was replaced meanwhile is mapped anew: what is noted of
+ * a file must be that of the mapping. stat(2) first, so that a missing file is reported as such:
+ * dlerror(3) has one text for everything. */
+static enum miguard_status map_library(struct module *module, const char *path,
+                                       struct miguard_error *reterr)
+{
+    enum { MOST_TRIES = 8 };
+
+    for (unsigned tries = 0; tries < MOST_TRIES; tries++) {
+        if (!find_file(path, &module->file)) {
+            return error_set(reterr, MIGUARD_NOT_FOUND, errno, "access", "%s", path);
+        }
+        enum miguard_status status =
+            open_spelled(module->host, path, &module->file, &module->library, reterr);
+        if (status != MIGUARD_OK || module_is_current(module, path)) {
+            return status;
+        }
+        dlclose(module->library);
+        module->library = NULL;
+    }
+    return error_set(reterr, MIGUARD_BAD_MODULE, 0, "dlopen", "%s changes again and again", path);
+}
+
+/* Its constructors run on this thread, with the credentials of the process. */
 static enum miguard_status open_library(struct module *module, const char *path,
                                         MI_MainFunction *ret_main_function,
                                         struct miguard_error *reterr)
 {
-    if (!find_file(path, &module->file)) {
-        return error_set(reterr, MIGUARD_NOT_FOUND, errno, "access", "%s", path);
-    }
-    enum miguard_status status =
-        open_spelled(module->host, path, &module->file, &module->library, reterr);
+    enum miguard_status status = map_library(module, path, reterr);
     if (status != MIGUARD_OK) {
         return status;
     }
@@ -122,14 +147,6 @@ static enum miguard_status open_library(struct module *module, const char *path,
     /* POSIX (dlsym) requires this conversion to work; ISO C has no cast for it. */
     memcpy(ret_main_function, &symbol, sizeof(*ret_main_function));
     return MIGUARD_OK;
-}
-
-bool module_is_current(const struct module *module, const char *path)
-{
-    struct module_file now;
-
-    return find_file(path, &now) && same_file(&module->file, &now) &&
-           same_content(&module->file, &now);
 }
 
 /* ---- checks -----------------------------------------------------------------------------------

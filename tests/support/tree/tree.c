@@ -10,6 +10,7 @@
  * refusing   base, whose provider refuses to be unloaded
  * silent     base, whose module posts no result of its Unload
  * nothing    no MI_Main
+ * moving     base, which moves the file of TREE_NEXT to TREE_FILE as it is mapped
  *
  * Number is the effective uid of the module's Load, Loads how often that was called since the
  * library was mapped, Inner an instance of a class that no schema lists.
@@ -17,10 +18,12 @@
 #include <MI.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { base, changed, conflict, leaf, refusing, silent, nothing };
+enum { base, changed, conflict, leaf, refusing, silent, nothing, moving };
 
 #define COUNT(array) (MI_Uint32)(sizeof(array) / sizeof((array)[0]))
 #define NUMBER_TYPE  (TREE_KIND == conflict ? MI_SINT32 : MI_UINT32)
@@ -71,6 +74,14 @@ static const MI_ClassDecl hidden_decl = {.flags = MI_FLAG_CLASS,
                                          .size = sizeof(struct tree)};
 static const MI_ClassDecl *const classes[] = {&base_decl, &leaf_decl};
 static MI_SchemaDecl schema = {.classDecls = classes, .numClassDecls = TREE_KIND == leaf ? 2 : 1};
+
+/* As somebody who replaces the file at the worst moment. */
+__attribute__((constructor)) static void move_file(void)
+{
+    if (TREE_KIND == moving && getenv("TREE_NEXT") != NULL) {
+        (void)rename(getenv("TREE_NEXT"), getenv("TREE_FILE"));
+    }
+}
 
 static MI_Uint32 load_count, load_uid;
 
