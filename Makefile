@@ -418,7 +418,7 @@ longest := $(addprefix %/,quickstart_test.sh audit_verify_test audit_narrow_test
     flat_memory_test.sh layers_test.sh directory_test)
 longest_first = $(foreach name,$(longest),$(filter $(name),$(1))) $(filter-out $(longest),$(1))
 check: test-deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops)
-	@$(MAKE) --no-print-directory $(PARALLEL) tests
+	@$(MAKE) --no-print-directory $(PARALLEL) everything tests
 	@OUT=$(OUT) CC=$(CC) JOBS=$(JOBS) sh tests/run.sh $(call longest_first,$(scripts) \
 	    $(foreach folder,live fault table unit,$(call folder_of,$(folder)))) $(abi_test) $(demo)
 
@@ -611,7 +611,8 @@ install: ## install below $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/share/miguard/sigma
 	install -m 644 $(wildcard policy/sigma/*.yml) $(DESTDIR)$(PREFIX)/share/miguard/sigma
 	for file in $(copied_files); do \
-	    install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/miguard/$${file#policy/} || exit 1; done
+	    mode=644; [ ! -x $$file ] || mode=755; \
+	    install -D -m $$mode $$file $(DESTDIR)$(PREFIX)/share/miguard/$${file#policy/} || exit 1; done
 	for policy in $(notdir $(wildcard policy/*.yaml)); do \
 	    sed 's|/usr/share/miguard|$(PREFIX)/share/miguard|' policy/$$policy \
 	        > $(DESTDIR)$(PREFIX)/share/miguard/policy/$$policy && \
