@@ -1387,6 +1387,7 @@ int main(void)
 {
     Suite *suite = suite_create("host instances");
     TCase *elements = tcase_create("elements");
+    tcase_set_timeout(elements, 60);
     ADD_ROWS(elements, element_semantics, semantics);
     tcase_add_test(elements, null_empty_and_modified);
     tcase_add_test(elements, set_reads_no_more_than_the_type_has);
@@ -1413,6 +1414,7 @@ int main(void)
     tcase_add_test(decls, declaration_look_ups);
     suite_add_tcase(suite, decls);
     TCase *conversion = tcase_create("conversion");
+    tcase_set_timeout(conversion, 60);
     tcase_add_test(conversion, conversion_of_one_element);
     tcase_add_test(conversion, conversion_keeps_names_and_defaults);
     tcase_add_test(conversion, conversion_of_nested_instances);
