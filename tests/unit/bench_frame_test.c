@@ -360,6 +360,7 @@ static pid_t start_bench(char **arguments, const struct bench_group *const group
         dup2(out, STDERR_FILENO);
         signal(SIGINT, SIG_DFL); /* Check's would end its own processes */
         signal(SIGTERM, SIG_DFL);
+        signal(SIGHUP, SIG_DFL); /* ignored below nohup(1) */
         const int status = bench_main(count, all, groups, length);
         fflush(NULL);
         _exit(status);
