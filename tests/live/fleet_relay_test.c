@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "support/chain_log.h"
-#include "support/fleet_database.h"
 #include "support/fleet_rsyslog.h"
 
 enum { FORGED, CUT, ALONE, HOSTS, RECORDS = 80 };
@@ -200,18 +199,9 @@ static void judge_twice(void)
 
 static void judge_database(void)
 {
-    char url[256];
-
-    if (site_shell(FLEET_DATABASE_POSSIBLE) != 0) {
-        puts("skip: what came twice into PostgreSQL: postgresql is not installed");
+    if (!rsyslog_database("what came twice into PostgreSQL")) {
         return;
     }
-    snprintf(url, sizeof(url), "postgresql:///postgres?host=%s/pg/socket&user=miguard",
-             site_folder);
-    setenv("U", url, 1);
-    chain_log_append("start", fleet_database, sizeof(fleet_database) - 1);
-    site_need(chmod(site_folder, 0711) == 0 && site_shell(". ./start; make_database") == 0,
-              site_out);
     site_check("the database has it once",
                site_shell("$M audit load --create --to \"$U\" " RSYSLOG_STORE
                           "/*/audit.log; . ./start; [ \"$(count \"WHERE sequence = 40 AND host = "

@@ -24,7 +24,6 @@
 #include <unistd.h>
 
 #include "support/chain_log.h"
-#include "support/fleet_database.h"
 #include "support/fleet_rsyslog.h"
 
 /* They do not wait where those of imfile do (queue.fullDelayMark); there is one each minute. */
@@ -179,19 +178,10 @@ static void write_all(unsigned long count)
 
 static void start_database(void)
 {
-    char url[256];
-
-    database = site_shell(FLEET_DATABASE_POSSIBLE) == 0;
+    database = rsyslog_database("from the store into PostgreSQL");
     if (!database) {
-        puts("skip: from the store into PostgreSQL: postgresql is not installed");
         return;
     }
-    snprintf(url, sizeof(url), "postgresql:///postgres?host=%s/pg/socket&user=miguard",
-             site_folder);
-    setenv("U", url, 1);
-    chain_log_append("start", fleet_database, sizeof(fleet_database) - 1);
-    site_need(chmod(site_folder, 0711) == 0 && site_shell(". ./start; make_database") == 0,
-              site_out);
     site_check("tables", site_shell("echo >none; $M audit load --create --to \"$U\" none; ask=; "
                                     ". ./start; [ \"$(count)\" = 0 ]") == 0);
 }

@@ -3,7 +3,11 @@
 #include "support/fleet_rsyslog.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+
+#include "support/chain_log.h"
+#include "support/fleet_database.h"
 
 char rsyslog_recipes[4096];
 
@@ -91,4 +95,21 @@ void rsyslog_end_silent(const struct site_machine *machine, unsigned seconds)
                              rsyslog_recipes, seconds);
 
     site_check("relp-silent.sh", status == 0);
+}
+
+bool rsyslog_database(const char *what)
+{
+    char url[256];
+
+    if (site_shell(FLEET_DATABASE_POSSIBLE) != 0) {
+        printf("skip: %s: postgresql is not installed\n", what);
+        return false;
+    }
+    snprintf(url, sizeof(url), "postgresql:///postgres?host=%s/pg/socket&user=miguard",
+             site_folder);
+    setenv("U", url, 1);
+    chain_log_append("start", fleet_database, sizeof(fleet_database) - 1);
+    site_need(chmod(site_folder, 0711) == 0 && site_shell(". ./start; make_database") == 0,
+              site_out);
+    return true;
 }

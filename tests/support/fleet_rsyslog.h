@@ -41,6 +41,10 @@ pid_t rsyslog_write(const struct site_machine *machine, bool syslog, unsigned lo
 /* What miguard-relp-silent.service runs each minute, with as many seconds of patience. */
 void rsyslog_end_silent(const struct site_machine *machine, unsigned seconds);
 
+/* A PostgreSQL of the test's own in pg, $U for the shell and ./start as support/fleet_database.h
+ * has it. False, with "skip: WHAT", where it is not installed. */
+bool rsyslog_database(const char *what);
+
 /* Where a collector has what came. */
 #define RSYSLOG_STORE "collector.example/lib/miguard"
 

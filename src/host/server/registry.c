@@ -497,7 +497,7 @@ enum miguard_status registry_add(struct miguard_host *host, const char *path,
 /* ---- the end of the host ----------------------------------------------------------------------
  */
 
-/* The last that is loaded, of a registration before `before`. */
+/* Of the last registration that has one, or else one that was replaced. */
 static struct module *last_loaded(const struct miguard_host *host)
 {
     struct module *last = NULL;
