@@ -9,12 +9,16 @@
  * one host journald is killed, too: what never came into its journal is counted exactly. A relay
  * that was broken into makes other journals of those that it got and sends them on: that is found.
  *
- * HOSTS, RECORDS (of each) and PATIENCE (seconds) in the environment make it larger.
+ * HOSTS, RECORDS (of each) and PATIENCE (seconds) in the environment make it larger, and PAIRS
+ * compares it with the journal without us.
  */
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,8 +32,8 @@ struct host {
     unsigned long *acknowledged;
 };
 
-static unsigned hosts = HOSTS_LEAST;
-static unsigned long records = 1500;
+static unsigned hosts = 8, pairs;
+static unsigned long records = 600;
 static double patience = 120; /* seconds */
 static char recipes[4096];
 static struct host host[HOSTS_MOST];
@@ -39,11 +43,13 @@ static pid_t collector;
 static void read_sizes(void)
 {
     const char *more = getenv("HOSTS"), *each = getenv("RECORDS"), *wait = getenv("PATIENCE");
+    const char *compared = getenv("PAIRS");
 
     hosts = more != NULL ? (unsigned)atoi(more) : hosts;
     records = each != NULL ? strtoul(each, NULL, 10) : records;
     patience = wait != NULL ? atof(wait) : patience;
-    site_need(hosts >= HOSTS_LEAST && hosts <= HOSTS_MOST && records >= 1000, "HOSTS and RECORDS");
+    pairs = compared != NULL ? (unsigned)atoi(compared) : pairs;
+    site_need(hosts >= HOSTS_LEAST && hosts <= HOSTS_MOST && records >= 300, "HOSTS and RECORDS");
 }
 
 static bool possible(void)
@@ -87,22 +93,20 @@ static void options_of(const char *conf, const char *address, const char *name, 
 
 /* "flushed": journald writes to the disk from the beginning, as it does on a machine that has
  * started. */
-static void make_host(unsigned i)
+static void make_host(struct host *at, const char *title, unsigned i)
 {
     char name[2048], address[32];
-    struct host *at = &host[i];
 
     /* Audit= without a value: with "no" journald turns the kernel's audit off, for all of the
      * machine (journald.conf(5)), and another test may be using it. */
-    snprintf(name, sizeof(name), "web%u.example", i + 1);
-    site_machine_start(&at->machine, name);
+    site_machine_start(&at->machine, title);
     site_link(&collector_machine, &at->machine, 0, i);
     site_need(site_shellf("cd %s && mkdir -p run/systemd/journal log/journal "
                           "lib/systemd/journal-upload run/systemd/journald.conf.d && touch "
                           "run/systemd/journal/flushed && printf '[Journal]\\nStorage=persistent\\n"
-                          "ForwardToSyslog=no\\nReadKMsg=no\\nAudit=\\n' "
+                          "ForwardToSyslog=no\\nReadKMsg=no\\nRateLimitIntervalSec=0\\nAudit=\\n' "
                           ">run/systemd/journald.conf.d/miguard.conf",
-                          name) == 0,
+                          title) == 0,
               site_out);
     snprintf(name, sizeof(name), "%s/log/miguard/audit.log", at->machine.name);
     site_log(&at->machine, name);
@@ -117,8 +121,9 @@ static void make_all(void)
     unsigned long *counters = site_shared(HOSTS_MOST);
 
     site_need(realpath("policy/fleet/journal", recipes) != NULL, "recipes");
+    setenv("R", recipes, 1);
     site_open("fleet-jr");
-    snprintf(text, sizeof(text), "%u", hosts);
+    snprintf(text, sizeof(text), "%u", hosts + 2 + 2 * pairs);
     setenv("COUNT", text, 1);
     site_need(site_shell(certificates) == 0, site_out);
     site_machine_start(&collector_machine, "collector.example");
@@ -129,8 +134,10 @@ static void make_all(void)
         puts("skip: certificates of hosts: this systemd-journal-remote cannot look at them");
     }
     for (unsigned i = 0; i < hosts; i++) {
+        char name[32];
         host[i].acknowledged = &counters[i];
-        make_host(i);
+        snprintf(name, sizeof(name), "web%u.example", i + 1);
+        make_host(&host[i], name, i);
     }
 }
 
@@ -191,21 +198,21 @@ static void start_collector(void)
     collector = site_start(&collector_machine, "collector.example/remote.log", command);
 }
 
-static void start_writer(struct host *at, unsigned long count)
+static void start_writer(struct host *at, unsigned long count, unsigned pause)
 {
     struct sink_settings sinks[] = {SINK_FILE_DEFAULT("/var/log/miguard/audit.log"),
                                     {.kind = SINK_JOURNALD}};
     const struct audit_settings settings = {sinks, 2, 0, NULL};
 
     sinks[0].sync = AUDIT_SYNC_NONE;
-    at->writer = site_write(&at->machine, &settings, count, 10, at->acknowledged);
+    at->writer = site_write(&at->machine, &settings, count, pause, at->acknowledged);
 }
 
 /* On all hosts. */
 static void write_records_of(unsigned long count)
 {
     for (unsigned i = 0; i < hosts; i++) {
-        start_writer(&host[i], count);
+        start_writer(&host[i], count, 10);
     }
     for (unsigned i = 0; i < hosts; i++) {
         int status = 0;
@@ -237,7 +244,7 @@ static void write_and_disturb(void)
     site_link_set(&host[REWRITTEN].machine, 0, false);
     kill_upload(&host[KILLED]);
     write_records_of(records / 3);
-    start_writer(&host[REWRITTEN], 1000000);
+    start_writer(&host[REWRITTEN], 1000000, 10);
     site_nap(100);
     site_end(&host[REWRITTEN].writer, SIGKILL);
     site_end(&collector, SIGKILL);
@@ -256,22 +263,20 @@ static void write_and_disturb(void)
 
 /* ---- what came ------------------------------------------------------------------------------- */
 
-/* As the README says; a journal that is being written has its last entries from the next look. */
-#define STORE                                                                                      \
-    "journalctl -q -D collector.example/log/journal/remote -t miguard -o cat "                     \
-    "--output-fields=MIGUARD_RECORD -a >store 2>journalctl.err"
+/* A journal that is being written has its last entries from the next look. */
+#define COLLECTED "collector.example/log/journal/remote/"
 
 /* What the journal of the host has: a busy machine may have kept a record from it, which the sink
- * declares, and a writer that is killed may have told its file alone. */
+ * declares, and a writer that is killed may have told its file alone. The collector has files of
+ * its own for each address. */
 static bool came(unsigned i)
 {
     const char *name = host[i].machine.name;
 
-    return site_shellf(
-               "journalctl -q -D %s/log/journal -t miguard -o cat "
-               "--output-fields=MIGUARD_RECORD -a | sort >sent; grep '\"name\":\"%s\"' store "
-               "| sort -u >arrived; [ -s sent ] && cmp sent arrived",
-               name, name) == 0;
+    return site_shellf("$R/collected.sh records %s/log/journal/*/*.journal* | sort >sent; "
+                       "$R/collected.sh records " COLLECTED "remote-10.77.%u.2* 2>journalctl.err | "
+                       "sort -u >%s/arrived; [ -s sent ] && cmp sent %s/arrived",
+                       name, i, name, name) == 0;
 }
 
 static bool wait_for_all(void)
@@ -279,11 +284,10 @@ static bool wait_for_all(void)
     double until = site_seconds() + patience;
 
     for (unsigned i = 0; i < hosts;) {
-        (void)site_shell(STORE);
         if (came(i)) {
             i++;
         } else if (site_seconds() > until) {
-            site_shellf("wc -l sent arrived store */log/miguard/audit.log; tail -n 8 %s/upload.log "
+            site_shellf("wc -l sent */arrived */log/miguard/audit.log; tail -n 8 %s/upload.log "
                         "collector.example/remote.log %s/journald.log; cat journalctl.err; ls -R "
                         "%s/log collector.example/log",
                         host[i].machine.name, host[i].machine.name, host[i].machine.name);
@@ -300,6 +304,8 @@ static bool wait_for_all(void)
 static void judge(void)
 {
     site_check("every record of the hosts is at the collector, byte by byte", wait_for_all());
+    site_check("all files are read",
+               site_shell("$R/collected.sh records " COLLECTED "*.journal* >store") == 0);
     (void)site_shell(VERIFY "store >verified");
     site_shell("tail -n 1 verified");
     printf("# %.300s", site_out);
@@ -318,12 +324,12 @@ static void judge_gaps(void)
         const char *name = host[i].machine.name;
         bool counted =
             site_shellf(
-                "number() { sed 's/.*\"sequence\":\\([0-9]*\\),.*/\\1/' | sort -un; }; number "
-                "<%s/log/miguard/audit.log >all; grep '\"name\":\"%s\".*\"sequence\":' store "
-                "| number >had; last=$(tail -n 1 had); missing=$(awk -v last=$last '$1 < "
-                "last' all | grep -vxFf had | wc -l); echo $missing; jq -e --argjson n "
-                "$missing '.chains[] | select(.host == \"%s\") | .missing == $n' verified "
-                ">/dev/null || { jq -c '.chains[]' verified | cut -c 1-600; exit 1; }",
+                "number() { sed 's/.*\"sequence\":\\([0-9]*\\),.*/\\1/' | sort -un; }; cat "
+                "%s/log/miguard/audit.log* | number >all; grep '\"sequence\":' %s/arrived | number "
+                ">had; last=$(tail -n 1 had); missing=$(awk -v last=$last '$1 < last' all | grep "
+                "-vxFf had | wc -l); echo $missing; jq -e --argjson n $missing '.chains[] | "
+                "select(.host == \"%s\") | .missing == $n' verified >/dev/null || { jq -c "
+                "'.chains[]' verified | cut -c 1-600; exit 1; }",
                 name, name, name) == 0;
         site_check("what never came into the journal is counted", counted);
         site_check("and there was some", i != GAPS || atoi(site_out) > 0);
@@ -332,21 +338,22 @@ static void judge_gaps(void)
 
 static void tamper(void)
 {
-    site_check(
-        "heads of the journal prove the store of another way",
-        site_shell("journalctl -q -D collector.example/log/journal/remote -t miguard -o json "
-                   "--output-fields=MIGUARD_CHAIN,MIGUARD_SEQUENCE,MIGUARD_HASH >heads; cat "
-                   "web*.example/log/miguard/audit.log >other; $M fleet verify --keys keys "
-                   "--heads heads other") == 0);
+    site_check("heads of the journal prove the store of another way",
+               site_shell("$R/collected.sh heads " COLLECTED
+                          "*.journal* >heads && for host in web*.example; do cat $(ls "
+                          "$host/log/miguard/audit.log.[0-9]* 2>/dev/null) "
+                          "$host/log/miguard/audit.log; done >a && " VERIFY
+                          "--heads heads a") == 0);
     site_check("removed",
                site_shell("sed '/\"name\":\"web1.example\".*\"sequence\":17,/d; "
                           "/\"sequence\":17,.*\"name\":\"web1.example\"/d' store >a; " VERIFY
                           "a | grep '^web1.example: tampered: .*; deleted 17'") == 0);
     site_check("edited",
-               site_shell("sed '/\"sequence\":18,/s/Web_Server/Web_server/' store >b; " VERIFY
-                          "b | grep '^web2.example: tampered: .*; edited 18'") == 0);
-    site_check("in another order", site_shell("tac store >c; " VERIFY
-                                              "c | grep '^web1.example: .* out of order'") == 0);
+               site_shell("sed '/\"sequence\":18,/s/Web_Server/Web_server/' store >a; " VERIFY
+                          "a | grep '^web2.example: tampered: .*; edited 18'") == 0);
+    site_check("in another order", site_shell("tac store >a; " VERIFY
+                                              "a | grep '^web1.example: .* out of order'") == 0);
+    site_need(remove("a") == 0 && remove("store") == 0, "remove");
 }
 
 /* ---- a relay that was broken into ------------------------------------------------------------ */
@@ -357,13 +364,16 @@ static void forge_journals(void)
 {
     site_check(
         "the relay makes journals of its own",
-        site_shell(
-            "mkdir -p relay.example/log/journal relay.example/lib/systemd/journal-upload && "
-            "journalctl -q -D collector.example/log/journal/remote -t miguard -o export -a | "
-            "sed -e '/\"web1.example\"/{/^MIGUARD_RECORD=.*\"sequence\":17,/d}' -e "
-            "'/\"web2.example\"/{/\"sequence\":18,/s/Web_Server/Web_server/}' >forged && "
-            "/lib/systemd/systemd-journal-remote -o relay.example/log/journal/forged.journal "
-            "forged && sed -n 's/^MIGUARD_RECORD=//p' forged | sort -u >sent") == 0);
+        site_shell("mkdir -p relay.example/log/journal relay.example/lib/systemd/journal-upload && "
+                   "for file in " COLLECTED
+                   "remote-10.77.[0-3].2*; do journalctl -q --file $file -t "
+                   "miguard -o export -a; done | sed -e "
+                   "'/\"web1.example\"/{/^MIGUARD_RECORD=.*\"sequence\":17,/d}' -e "
+                   "'/\"web2.example\"/{/\"sequence\":18,/s/Web_Server/Web_server/}' "
+                   ">forged && "
+                   "/lib/systemd/systemd-journal-remote -o "
+                   "relay.example/log/journal/forged.journal "
+                   "forged && sed -n 's/^MIGUARD_RECORD=//p' forged | sort -u >sent") == 0);
 }
 
 static void wait_for_forged(void)
@@ -373,9 +383,8 @@ static void wait_for_forged(void)
 
     do {
         site_nap(500);
-        good = site_shell("journalctl -q -D second.example/log/journal/remote -t miguard -o cat "
-                          "--output-fields=MIGUARD_RECORD -a >behind 2>/dev/null; sort -u behind | "
-                          "cmp - sent") == 0;
+        good = site_shell("$R/collected.sh records second.example/log/journal/remote/*.journal* "
+                          ">behind 2>journalctl.err; sort -u behind | cmp - sent") == 0;
     } while (!good && site_seconds() < until);
     site_check("all that the relay sends comes, and nothing else", good);
 }
@@ -414,6 +423,117 @@ static void judge_relay(void)
     site_end(&behind, SIGKILL);
 }
 
+/* ---- beside the journal without us ----------------------------------------------------------- */
+
+/* Each line of the log is the MESSAGE of an entry: who has no journald sink and sends the same
+ * text. systemd.io/JOURNAL_NATIVE_PROTOCOL. */
+static pid_t write_plain(const struct host *at, const char *log)
+{
+    static char line[65536], entry[sizeof(line) + 128];
+    struct sockaddr_un address = {AF_UNIX, "/run/systemd/journal/socket"};
+    pid_t child = fork();
+
+    site_need(child >= 0, "fork");
+    if (child != 0) {
+        return child;
+    }
+    FILE *file = fopen(log, "r");
+    site_enter(&at->machine);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        int length = snprintf(entry, sizeof(entry), "SYSLOG_IDENTIFIER=plain\nMESSAGE=%s", line);
+        if (sendto(fd, entry, (size_t)length, 0, (struct sockaddr *)&address, sizeof(address)) !=
+            length) {
+            _exit(1);
+        }
+    }
+    _exit(file == NULL);
+}
+
+static unsigned long entries_of(const char *files, ...) __attribute__((format(printf, 1, 2)));
+
+static unsigned long entries_of(const char *files, ...)
+{
+    char names[256];
+    va_list arguments;
+
+    va_start(arguments, files);
+    vsnprintf(names, sizeof(names), files, arguments);
+    va_end(arguments);
+    (void)site_shellf("for file in %s; do journalctl --header --file $file 2>/dev/null; done | awk "
+                      "'/^Entry objects:/ { n += $3 } END { print n + 0 }'",
+                      names);
+    return strtoul(site_out, NULL, 10);
+}
+
+/* Seconds until the collector has what the journal of a new host has, from the first entry on. */
+static double one_side(unsigned number, const char *lines, double *ret_lag)
+{
+    const unsigned link = hosts + 2 + number;
+    struct host at = {.acknowledged = site_shared(1)};
+    char name[32];
+
+    snprintf(name, sizeof(name), "side%u.example", number);
+    make_host(&at, name, link);
+    start_journald(&at);
+    start_upload(&at);
+    wait_for_connection(&at);
+    double from = site_seconds(), until = from + patience;
+    if (lines == NULL) {
+        start_writer(&at, records, 0);
+    } else {
+        at.writer = write_plain(&at, lines);
+    }
+    waitpid(at.writer, NULL, 0);
+    double written = site_seconds();
+    unsigned long there = 0, sent = entries_of("%s/log/journal/*/*.journal*", name);
+    while (there < sent && site_seconds() < until) {
+        site_nap(50);
+        there = entries_of(COLLECTED "remote-10.77.%u.2*", link);
+        sent = entries_of("%s/log/journal/*/*.journal*", name);
+    }
+    double taken = site_seconds() - from;
+    site_check("all was transported", there >= sent && sent >= records);
+    *ret_lag = taken - (written - from);
+    kill_upload(&at);
+    site_end(&at.journald, SIGKILL);
+    return taken;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Records that a writer makes, signs into the chain and writes to its file and to journald with the
+ * fields that one searches for, against the same lines as messages of a program that does nothing
+ * else. */
+static void compare_with_plain(void)
+{
+    double ratios[16], lags[2] = {0}, taken[2] = {0};
+    char lines[128];
+
+    site_need(pairs <= 16, "PAIRS: 16 at most");
+    for (unsigned i = 0; i < pairs; i++) {
+        double lag[2];
+        double ours = one_side(2 * i, NULL, &lag[0]);
+        snprintf(lines, sizeof(lines), "side%u.example/log/miguard/audit.log", 2 * i);
+        double plain = one_side(2 * i + 1, lines, &lag[1]);
+        ratios[i] = plain / ours;
+        taken[0] += ours, taken[1] += plain, lags[0] += lag[0], lags[1] += lag[1];
+    }
+    if (pairs == 0) {
+        return;
+    }
+    qsort(ratios, pairs, sizeof(ratios[0]), compare_doubles);
+    printf("# throughput against the journal without us, %lu records, %u pairs: %.2f (%.2f to "
+           "%.2f); %.0f and %.0f records in a second; behind the last record %.2f s and %.2f s\n",
+           records, pairs, ratios[pairs / 2], ratios[0], ratios[pairs - 1],
+           pairs * (double)records / taken[0], pairs * (double)records / taken[1], lags[0] / pairs,
+           lags[1] / pairs);
+}
+
 static void finish(void)
 {
     for (unsigned i = 0; i < hosts; i++) {
@@ -449,6 +569,7 @@ int main(void)
     judge_gaps();
     tamper();
     judge_relay();
+    compare_with_plain();
     finish();
     printf("%u passed, %u failed\n", site_passed, site_failed);
     return site_failed != 0;
