@@ -140,7 +140,7 @@ bench     := $(OUT)/tests/bench/bench
 
 .DEFAULT_GOAL := all
 .PHONY: all deps demo check check-long check-asan check-tsan check-valgrind check-lifetime check-storm check-signals check-denied check-fuzz check-fleet check-fleet-journal \
-        check-contexts check-foreign check-spelling check-tidy check-cppcheck check-audit-model check-arm64 check-arm64-system check-musl coverage bench bench-large bench-fleet install uninstall \
+        check-contexts check-foreign check-spelling check-tidy check-cppcheck check-audit-model check-arm64 check-arm64-all check-arm64-system check-musl coverage bench bench-large bench-fleet install uninstall \
         format check-format help clean tests
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -413,11 +413,11 @@ JOBS ?= $(shell expr $$(nproc) \* 3 / 2)
 scripts += tests/live/flat_memory_test.sh tests/live/package_test.sh tests/live/pages_test.sh
 folder_of = $(filter $(OUT)/tests/$(1)/%,$(tests))
 # By the tables that run.sh prints; those of a stage that differ from check's are behind.
-longest := $(addprefix %/,quickstart_test.sh audit_verify_test audit_narrow_test fork_locks_test fleet_postgresql_test older_libc_test.sh \
-    reproducible_test.sh policy_same_test audit_record_test gate_signals_test audit_file_fault_test host_flow_test \
-    flat_memory_test.sh layers_test.sh directory_test)
+longest := $(addprefix %/,quickstart_test.sh older_libc_test.sh reproducible_test.sh fork_locks_test audit_verify_test audit_narrow_test \
+    fleet_postgresql_test audit_file_fault_test policy_same_test audit_record_test gate_signals_test audit_cli_test host_flow_test \
+    flat_memory_test.sh layers_test.sh fleet_opensearch_test.sh fleet_stall_test directory_test)
 longest_first = $(foreach name,$(longest),$(filter $(name),$(1))) $(filter-out $(longest),$(1))
-check: test-deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops)
+check: test-deps ## build and run all tests (QUICK=1, as in .ci/run, leaves out nothing, it only shortens the loops)
 	@$(MAKE) --no-print-directory $(PARALLEL) everything tests
 	@OUT=$(OUT) CC=$(CC) JOBS=$(JOBS) sh tests/run.sh $(call longest_first,$(scripts) \
 	    $(foreach folder,live fault table unit,$(call folder_of,$(folder)))) $(abi_test) $(demo)
@@ -451,6 +451,8 @@ quick_tests = $(if $(filter thread,$(SANITIZE)),$(addprefix $(OUT)/tests/,$(thre
 # at the end of each process by default, and each test of a Check program is one.
 run-quick: export CK_TIMEOUT_MULTIPLIER ?= 10
 run-quick: export TSAN_OPTIONS := atexit_sleep_ms=20 $(TSAN_OPTIONS)
+# What the tests of this tag go through is values, by one path of the threads that their others take.
+run-quick: export CK_EXCLUDE_TAGS := $(if $(filter thread,$(SANITIZE)),values)
 run-quick:
 	@$(MAKE) --no-print-directory $(PARALLEL) everything $(nss_module) $(quick_tests)
 	@OUT=$(OUT) CC=$(CC) QUICK=1 JOBS=$(JOBS) sh tests/run.sh $(call longest_first,$(quick_tests))
@@ -467,8 +469,11 @@ check-valgrind: deps ## the tests under valgrind
 
 # What takes a quarter of an hour has a target of its own.
 lifetime := tests/live/lifetime_test
-check-arm64: ## tests for aarch64: cross built, and run under qemu-user (5 min)
+check-arm64: ## tests for aarch64 of what a machine could do differently: cross built, and run under qemu-user (5 min)
 	@sh tests/arm64.sh
+
+check-arm64-all: ## all tests for aarch64 that qemu-user can run (15 min)
+	@FULL=1 sh tests/arm64.sh
 
 check-arm64-system: ## gate, switch, drop, fork, sessions for aarch64 as root under a Debian kernel in qemu-system (15 min)
 	@sh tests/arm64_system.sh

@@ -704,6 +704,17 @@ END
     return 1
 }
 
+# What the documents and the stages of .ci/run tell people to make.
+target_there() { # name
+    grep -q "^$1:" Makefile
+}
+targets_there() {
+    sed 's/\\-/-/g' README.md CONTRIBUTING.md SECURITY.md src/README.md man/*.[1-8] .ci/run |
+        grep -oE 'make (check|bench|coverage|demo|deb|rpm|format|install|uninstall|clean|help)[a-z0-9-]*' |
+        sed 's/^make //' | sort -u >"$tmp/targets"
+    [ "$(wc -l <"$tmp/targets")" -gt 15 ] && each target_there <"$tmp/targets"
+}
+check "each target that documents and .ci/run name is in the Makefile" targets_there
 check "tests that run by themselves are given no RUNNER" no_runner_is_none
 check "no file names a path of this machine" no_machine_paths
 check "the top level has what it should and nothing else" only_allowed_entries

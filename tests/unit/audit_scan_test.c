@@ -777,14 +777,18 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("audit_scan");
-    TCase *all = tcase_create("all");
+    TCase *all = tcase_create("all"), *lines = tcase_create("lines");
+
+    tcase_set_timeout(lines, 120);
+    tcase_set_tags(lines, "values");
+    tcase_add_test(lines, like_is_parse);
+    tcase_add_test(lines, each_byte);
+    tcase_add_test(lines, values_of_one_length);
+    tcase_add_test(lines, arrays_of_one_length);
+    suite_add_tcase(suite, lines);
 
     tcase_set_timeout(all, 120);
-    tcase_add_test(all, like_is_parse);
-    tcase_add_test(all, each_byte);
     tcase_add_test(all, lines_end_with_pieces);
-    tcase_add_test(all, values_of_one_length);
-    tcase_add_test(all, arrays_of_one_length);
     tcase_add_test(all, answers_hold);
     tcase_add_test(all, work_of_random_lengths);
     tcase_add_test(all, work_of_arrays);

@@ -1023,16 +1023,21 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("audit verify");
-    TCase *tests = tcase_create("all");
+    TCase *tests = tcase_create("all"), *bytes = tcase_create("bytes");
 
     if (!chain_init()) {
         return 1;
     }
+    tcase_set_timeout(bytes, 600);
+    tcase_set_tags(bytes, "values");
+    tcase_add_checked_fixture(bytes, make_folder, remove_folder);
+    tcase_add_loop_test(bytes, test_every_byte_counts, 0, 2);
+    tcase_add_loop_test(bytes, test_every_bit_counts, 0, 2);
+    tcase_add_test(bytes, test_every_byte_cut_out_counts);
+    suite_add_tcase(suite, bytes);
+
     tcase_set_timeout(tests, 600);
     tcase_add_checked_fixture(tests, make_folder, remove_folder);
-    tcase_add_loop_test(tests, test_every_byte_counts, 0, 2);
-    tcase_add_loop_test(tests, test_every_bit_counts, 0, 2);
-    tcase_add_test(tests, test_every_byte_cut_out_counts);
     tcase_add_loop_test(tests, test_edited_beside_deleted, 0,
                         sizeof(beside_rows) / sizeof(beside_rows[0]));
     tcase_add_loop_test(tests, test_torn_record_is_no_alarm, 0, 2);
