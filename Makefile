@@ -433,10 +433,11 @@ check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory check SANITIZE=address,undefined
 
 # What .ci/run runs under the sanitizers. asan: all but what is long even when short, and reads nothing
-# from outside that another test does not. tsan: those with threads. check-asan and check-tsan have all.
+# from outside that another test does not; what daemons carry is read in the other tests of fleets. tsan: those with threads. check-asan and check-tsan have all.
 slow := %/audit_model_test %/gate_signals_test %/name_spelling_test %/identity_matrix_test \
         %/lifetime_test %/switch_storm_test %/contexts_test %/denied_test %/directory_test \
-        %/audit_full_test %/audit_space_test %/audit_kill_test
+        %/audit_full_test %/audit_space_test %/audit_kill_test \
+        $(foreach carried,audisp full journal relay rsyslog stall,%/fleet_$(carried)_test)
 threaded := $(foreach test,gateway gate audit audit_memory audit_file audit_rotate audit_sinks audit_repeat audit_scan audit_verify slots \
               switch_scope guarded_server guarded_operation host_server host_flow host_limits host_unload host_reload host_subscribe host_lifecycle host_stream operation_once binding,unit/$(test)_test) \
             $(foreach test,fork_proof wait cancel adopt_barrier left_open,table/$(test)_test) \
@@ -451,7 +452,7 @@ quick_tests = $(if $(filter thread,$(SANITIZE)),$(addprefix $(OUT)/tests/,$(thre
 # at the end of each process by default, and each test of a Check program is one.
 run-quick: export CK_TIMEOUT_MULTIPLIER ?= 10
 run-quick: export TSAN_OPTIONS := atexit_sleep_ms=20 $(TSAN_OPTIONS)
-# What the tests of this tag go through is values, by one path of the threads that their others take.
+# run.sh says what that tag is.
 run-quick: export CK_EXCLUDE_TAGS := $(if $(filter thread,$(SANITIZE)),values)
 run-quick:
 	@$(MAKE) --no-print-directory $(PARALLEL) everything $(nss_module) $(quick_tests)

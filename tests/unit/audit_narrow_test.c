@@ -415,14 +415,17 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("audit_narrow");
-    TCase *all = tcase_create("all");
+    TCase *all = tcase_create("all"), *random = tcase_create("random");
     int loops = getenv("FULL") != NULL       ? 300
                 : getenv("EMULATED") != NULL ? 3
                 : getenv("QUICK") != NULL    ? 20
                                              : 100;
 
     tcase_set_timeout(all, 120);
-    tcase_add_loop_test(all, part_is_whole, 0, loops);
+    tcase_set_timeout(random, 120);
+    tcase_set_tags(random, "values");
+    tcase_add_loop_test(random, part_is_whole, 0, loops);
+    suite_add_tcase(suite, random);
     tcase_add_test(all, boundaries_are_fine);
     tcase_add_test(all, disorder_at_a_boundary);
     tcase_add_loop_test(all, last_are_last, 0, loops);

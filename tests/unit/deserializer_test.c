@@ -1348,7 +1348,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("deserializer");
-    TCase *tests = tcase_create("deserializer");
+    TCase *tests = tcase_create("deserializer"), *sizes = tcase_create("sizes");
 
     tcase_set_timeout(tests, 600);
     tcase_add_loop_test(tests, random_instances_come_back, XML, FORMATS);
@@ -1366,11 +1366,14 @@ int main(void)
     tcase_add_test(tests, an_xml_text_ends_with_its_element);
     tcase_add_loop_test(tests, depth_has_a_limit, XML, FORMATS);
     tcase_add_test(tests, a_path_counts_as_a_level);
-    tcase_add_test(tests, texts_within_texts_have_a_limit);
     tcase_add_test(tests, deep_xml_is_refused);
     tcase_add_loop_test(tests, wrong_calls_are_refused, XML, FORMATS);
     tcase_add_loop_test(tests, names_are_found_without_reading_values, XML, FORMATS);
     suite_add_tcase(suite, tests);
+    tcase_set_timeout(sizes, 600);
+    tcase_set_tags(sizes, "values");
+    tcase_add_test(sizes, texts_within_texts_have_a_limit);
+    suite_add_tcase(suite, sizes);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

@@ -1405,7 +1405,6 @@ int main(void)
     tcase_add_test(origin, hand_built_without_a_table);
     tcase_add_test(origin, foreign_instances);
     tcase_add_test(origin, circles_end);
-    tcase_add_test(origin, wide_graphs_end);
     tcase_add_test(origin, nesting_up_to_the_limit);
     suite_add_tcase(suite, origin);
     TCase *decls = tcase_create("declarations");
@@ -1422,10 +1421,15 @@ int main(void)
     tcase_add_test(conversion, keys);
     tcase_add_test(conversion, texts_of_one_element);
     tcase_add_test(conversion, texts_are_read_back);
-    tcase_add_test(conversion, texts_are_limited);
     tcase_add_test(conversion, texts_of_a_circle_end);
     tcase_add_test(conversion, projection);
     suite_add_tcase(suite, conversion);
+    TCase *sizes = tcase_create("sizes");
+    tcase_set_timeout(sizes, 60);
+    tcase_set_tags(sizes, "values");
+    tcase_add_test(sizes, wide_graphs_end);
+    tcase_add_test(sizes, texts_are_limited);
+    suite_add_tcase(suite, sizes);
     TCase *error = tcase_create("errors");
     ADD_ROWS(error, error_results, errors);
     tcase_add_test(error, error_instances);

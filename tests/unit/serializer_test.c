@@ -526,7 +526,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("serializer");
-    TCase *tests = tcase_create("serializer");
+    TCase *tests = tcase_create("serializer"), *sizes = tcase_create("sizes");
 
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, an_instance_has_the_text_of_the_open_host);
@@ -535,13 +535,16 @@ int main(void)
     tcase_add_test(tests, what_has_no_form_is_refused);
     tcase_add_test(tests, an_impossible_datetime_is_refused);
     tcase_add_test(tests, nesting_has_a_limit);
-    tcase_add_test(tests, size_has_a_limit);
     tcase_add_test(tests, a_class_has_its_text);
     tcase_add_test(tests, a_deep_class_has_all_elements);
     tcase_add_test(tests, an_instance_brings_its_classes);
     tcase_add_test(tests, formats_are_known_by_their_names);
     tcase_add_test(tests, wrong_calls_are_refused);
     suite_add_tcase(suite, tests);
+    tcase_set_timeout(sizes, 120);
+    tcase_set_tags(sizes, "values");
+    tcase_add_test(sizes, size_has_a_limit);
+    suite_add_tcase(suite, sizes);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
