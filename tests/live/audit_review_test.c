@@ -255,6 +255,92 @@ START_TEST(test_page_is_replaced_at_once)
 }
 END_TEST
 
+/* ---- explain, in a part of a large log ---------------------------------------------------------
+ */
+
+enum { PROCESSES = 4, LARGE = 10000, WIDE = 950 };
+
+static uint64_t large_state;
+
+static unsigned next_large(unsigned below)
+{
+    large_state = large_state * UINT64_C(6364136223846793005) + 1442695040888963407U;
+    return (unsigned)(large_state >> 33) % below;
+}
+
+/* Half a log: records of several processes among each other, many of one time; at times a number
+ * comes later than it should, a line is torn, or one is longer than a record can be looked for in;
+ * the clock is set back once, when asked for. */
+static void write_half(const char *name, unsigned *sequence, unsigned numbers[PROCESSES], bool back)
+{
+    FILE *file = create(name);
+    unsigned clock = 7200 + (*sequence > 0 ? 600 : 0);
+
+    for (unsigned i = 0; i < LARGE; i++) {
+        const unsigned process = next_large(8) * next_large(PROCESSES) / 8;
+        unsigned number = ++numbers[process];
+        clock += next_large(20) == 0;
+        clock -= back && i == LARGE / 2 ? 7000 : 0;
+        if (i % 50 == 49) { /* it comes between numbers that are higher */
+            number = number * 1000 + 999;
+        }
+        if (next_large(500) == 0) {
+            fprintf(file, "{\"@timestamp\":\"2026-03-01T11:%s", i % 2 == 0 ? "\n" : "00\"}\n");
+        }
+        if (i % 4000 == 3999) {
+            fprintf(file, "%*s\n", 3 * 1024 * 1024, "x");
+        }
+        fprintf(file,
+                "{\"@timestamp\":\"2026-03-01T%02u:%02u:%02u.000000Z\",\"event\":{\"id\":"
+                "\"%016x-%u\",\"sequence\":%u,\"action\":\"session-use\"},\"x\":\"%*s\"}\n",
+                clock / 3600, clock / 60 % 60, clock % 60, 0xaa0 + process, number, ++*sequence,
+                WIDE - 200, "");
+    }
+    fprintf(file, "{\"@timestamp\":\"2026-03-01T"); /* it is being written */
+    fclose(file);
+}
+
+/* With --whole and without: the same. */
+static void ask_both(const char *id, const char *files)
+{
+    char command[512];
+
+    snprintf(command, sizeof(command),
+             "$M audit explain --json --whole '%s' %s 2>/dev/null >$T/whole; a=$?;"
+             "$M audit explain --json '%s' %s 2>/dev/null >$T/part; b=$?; cmp $T/whole $T/part;"
+             "[ $a = $b ] && cat $T/part && exit $a; echo $a $b; exit 9",
+             id, files, id, files);
+    run(command);
+    ck_assert_msg(output.status <= 3 && strstr(output.out, "differ") == NULL, "%s: %s", id,
+                  output.out);
+}
+
+START_TEST(explain_part_is_whole)
+{
+    unsigned sequence = 0, numbers[PROCESSES] = {0}, found = 0;
+    const char *files = _i % 3 == 0 ? "$T/second.jsonl $T/first.jsonl" : "$T/large.jsonl";
+    char id[64];
+
+    large_state = (uint64_t)_i + 5;
+    write_half("first.jsonl", &sequence, numbers, _i % 2 == 1);
+    write_half("second.jsonl", &sequence, numbers, false);
+    run("cat $T/first.jsonl $T/second.jsonl >$T/large.jsonl");
+    for (unsigned i = 0; i < 30; i++) {
+        const unsigned process = next_large(PROCESSES), number = next_large(numbers[process] + 50);
+        snprintf(id, sizeof(id), "%016x-%u", 0xaa0 + process, number);
+        ask_both(id, files);
+        found += output.status == 0;
+        snprintf(id, sizeof(id), "%016x-%u999", 0xaa0 + process, number);
+        ask_both(id, files);
+        snprintf(id, sizeof(id), "#%u", next_large(sequence + 50));
+        ask_both(id, files);
+        found += output.status == 0;
+    }
+    ck_assert_uint_gt(found, 30);
+    run("rm $T/first.jsonl $T/second.jsonl $T/large.jsonl $T/whole $T/part");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("audit review");
@@ -267,6 +353,7 @@ int main(void)
     write_logs();
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, test_rows, 0, sizeof(rows) / sizeof(rows[0]));
+    tcase_add_loop_test(tests, explain_part_is_whole, 0, getenv("QUICK") != NULL ? 2 : 6);
     tcase_add_test(tests, test_page_is_replaced_at_once);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -412,6 +412,78 @@ START_TEST(number_of_a_process)
 }
 END_TEST
 
+/* Little more is read than the numbers around it, though the neighbours of most samples are of
+ * other processes. */
+START_TEST(process_is_found_finely)
+{
+    struct writer writer = {.state = 11, .clock = 20 * HOUR};
+    struct found *part = calloc(1, sizeof(*part));
+    struct miguard_error error;
+    uint64_t read = 0;
+    char value[64];
+
+    ck_assert_ptr_nonnull(part);
+    make_folder();
+    make_log(paths[0], &writer, false, 12000);
+    for (unsigned i = 0; i < 20; i++) {
+        struct query *query = query_new();
+        struct narrow_bounds bounds = narrow_all;
+        bounds.entity = i % 3 + 0x1234;
+        bounds.number = 300 + 150 * i;
+        bounds.numbers = NARROW_NEAR;
+        snprintf(value, sizeof(value), "%016llx-%llu", (unsigned long long)bounds.entity,
+                 (unsigned long long)bounds.number);
+        ck_assert_int_eq(query_add(query, "--id", value, &error), MIGUARD_OK);
+        struct log_reader *reader = open_all(1, READ_BY_TIME, query);
+        ck_assert(read_narrow(reader, &bounds, 16 * GRAIN, &part->narrowed));
+        take_all(reader, part);
+        ck_assert_uint_eq(part->count, 1);
+        read += part->read;
+        read_close(reader);
+        query_free(query);
+    }
+    ck_assert_uint_lt(read / 20, 300); /* a grain: 800 */
+    text_release(&part->text);
+    free(part);
+    remove_folder();
+}
+END_TEST
+
+/* Files that are read one behind the other need nothing of an hour before: no order is lost. */
+START_TEST(files_without_a_merge)
+{
+    struct writer writer = {.state = 3};
+    struct found *part = calloc(1, sizeof(*part));
+    struct query *query = query_new();
+    struct narrow_bounds bounds;
+    struct miguard_error error;
+
+    ck_assert_ptr_nonnull(part);
+    make_folder();
+    for (int i = 0; i < 2; i++) {
+        FILE *file = fopen(paths[i], "we");
+        ck_assert_ptr_nonnull(file);
+        for (int line = 0; line < 6000; line++) {
+            writer.clock = 20 * HOUR;
+            put_line(file, &writer);
+        }
+        fclose(file);
+    }
+    ck_assert_int_eq(query_add(query, "--sequence", "9000-9009", &error), MIGUARD_OK);
+    query_bounds(query, &bounds);
+    struct log_reader *reader = open_all(2, READ_BY_FILE, query);
+    ck_assert(read_narrow(reader, &bounds, GRAIN, &part->narrowed));
+    take_all(reader, part);
+    ck_assert_uint_ge(part->count, 5);
+    ck_assert_uint_lt(part->read, 500);
+    read_close(reader);
+    query_free(query);
+    text_release(&part->text);
+    free(part);
+    remove_folder();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("audit_narrow");
@@ -430,6 +502,8 @@ int main(void)
     tcase_add_test(all, disorder_at_a_boundary);
     tcase_add_loop_test(all, last_are_last, 0, loops);
     tcase_add_loop_test(all, number_of_a_process, 0, 3);
+    tcase_add_test(all, process_is_found_finely);
+    tcase_add_test(all, files_without_a_merge);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

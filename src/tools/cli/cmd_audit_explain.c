@@ -3,8 +3,8 @@
  * miguard audit explain: one record in sentences. Finds it by its id or number, and then what
  * else its session did.
  *
- * find() looks where the record should be by its number, then everywhere, and keeps the first
- * record that matches; find_related() looks around it for the other records of the session.
+ * find() looks where the record should be by its number (find_near), then everywhere, and keeps the
+ * first record that matches; find_related() looks around it for the other records of the session.
  *
  * The id is in the message that the refused caller got, often cut or copied by hand; so the
  * beginning of an id is enough as long as it fits one record only. A record that lies in two files,
@@ -149,9 +149,10 @@ static void bound_request(const struct request *request, struct narrow_bounds *r
     }
 }
 
-/* CLI_YES also when nothing was found; request->found says how many there are. *ret_narrowed: not
- * all was read. */
-static int find_within(struct request *request, const struct narrow_bounds *bounds,
+/* CLI_YES also when nothing was found; request->found says how many there are. near: nothing is
+ * read when the bounds leave out nothing (*ret_narrowed), and one file behind the other: the order
+ * of time takes more of them, and matters only for the list of several records. */
+static int find_within(struct request *request, const struct narrow_bounds *bounds, bool near,
                        bool *ret_narrowed)
 {
     const struct scan_filter filter = {
@@ -162,40 +163,72 @@ static int find_within(struct request *request, const struct narrow_bounds *boun
     struct read_place place;
     bool room = true;
 
-    read_close(request->reader);
+    struct log_reader *before = request->reader;
     request->reader = NULL;
-    int status = audit_open_logs(&request->files, READ_BY_TIME, &request->reader);
+    request->found = request->walk.broken = 0;
+    request->exact = false;
+    int status =
+        audit_open_logs(&request->files, near ? READ_BY_FILE : READ_BY_TIME, &request->reader);
     if (status == CLI_YES) {
         status = audit_read_only(request->reader, &filter);
     }
+    if (status == CLI_YES && before != NULL) {
+        read_share_marks(request->reader, before);
+    }
+    read_close(before);
     if (status == CLI_YES) {
         status = audit_narrow(request->reader, bounds, ret_narrowed);
     }
-    while (status == CLI_YES && room &&
+    while (status == CLI_YES && (*ret_narrowed || !near) && room &&
            audit_next(request->reader, &request->walk, &record, &place)) {
         room = consider(request, &record);
     }
     return room ? status : complain(CLI_UNABLE, "out of memory");
 }
 
+/* Looks where a record with that id or number should be. *ret_sure: there is one. */
+static int find_near(struct request *request, struct narrow_bounds *bounds, bool *ret_sure)
+{
+    const uint64_t numbers[] = {NARROW_NEAR, NARROW_NUMBERS};
+    const size_t tries = bounds->entity != 0 ? sizeof(numbers) / sizeof(numbers[0]) : 1;
+    bool narrowed = true;
+    int status = CLI_YES;
+
+    *ret_sure = false;
+    for (size_t i = 0; i < tries && status == CLI_YES && narrowed && !*ret_sure; i++) {
+        bounds->numbers = numbers[i];
+        status = find_within(request, bounds, true, &narrowed);
+        *ret_sure = request->found == 1 && (request->exact || request->sequence[0] != '\0');
+    }
+    return status;
+}
+
+static bool has_standard_input(const struct request *request)
+{
+    for (size_t i = 0; i < request->files.count; i++) {
+        if (strcmp(request->files.items[i], "-") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A record that is not where it should be is looked for everywhere; so is one whose id was given in
- * part, of which there may be more. */
+ * part, of which there may be more. Standard input is there once. */
 static int find(struct request *request)
 {
     struct narrow_bounds bounds = narrow_all;
-    bool narrowed = false;
+    bool sure = false, narrowed = false;
+    int status = CLI_YES;
 
-    if (!request->whole) {
-        bound_request(request, &bounds);
+    bound_request(request, &bounds);
+    if (!request->whole && !has_standard_input(request) &&
+        (bounds.entity != 0 || request->sequence[0] != '\0')) {
+        status = find_near(request, &bounds, &sure);
     }
-    int status = find_within(request, &bounds, &narrowed);
-    bool sure = request->found > 0 && (request->exact || request->sequence[0] != '\0');
-    if (status == CLI_YES && narrowed && !sure && !audit_interrupted()) {
-        request->found = 0;
-        request->exact = false;
-        status = find_within(request, &narrow_all, &narrowed);
-    }
-    return status;
+    return status != CLI_YES || sure || audit_interrupted()
+               ? status
+               : find_within(request, &narrow_all, false, &narrowed);
 }
 
 /* ---- what belongs to it ----------------------------------------------------------------------*/
@@ -262,10 +295,8 @@ static int find_related(struct request *request, const struct record *record)
     const char *fault;
     bool room = true;
 
-    for (size_t i = 0; i < request->files.count; i++) {
-        if (strcmp(request->files.items[i], "-") == 0) {
-            return CLI_YES;
-        }
+    if (has_standard_input(request)) {
+        return CLI_YES;
     }
     request->related.searched = true;
     if (!export_has(record, RECORD_SESSION)) {

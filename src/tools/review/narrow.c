@@ -4,8 +4,9 @@
  *
  * narrow_look() reads the record that comes first behind each multiple of the grain (sample) and
  * looks whether they are in order. narrow_refine() takes more samples between two of them, by
- * halves, where the range of what is asked for begins and ends. narrow_range() then takes the
- * samples before and behind: the guarantee of narrow.h says what can stand between.
+ * halves, where the range of what is asked for begins and ends; for a process that is one of
+ * several in the log, of its own records (add_of_process). narrow_range() then takes the samples
+ * before and behind: the guarantee of narrow.h says what can stand between.
  *
  * Most of the time goes into samples, and most of theirs into the page cache: so one is a page,
  * and begins where a page begins.
@@ -13,6 +14,7 @@
 #include "tools/review/narrow.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,8 +24,11 @@
 
 #define SLACK (NARROW_SLACK * INT64_C(1000000000))
 
-const struct narrow_bounds narrow_all = {
-    .last = UINT64_MAX, .start = INT64_MIN, .end = INT64_MAX, .to = UINT64_MAX};
+const struct narrow_bounds narrow_all = {.last = UINT64_MAX,
+                                         .start = INT64_MIN,
+                                         .end = INT64_MAX,
+                                         .numbers = NARROW_NUMBERS,
+                                         .to = UINT64_MAX};
 
 /* For all samples of a file. */
 struct look {
@@ -260,7 +265,7 @@ static bool lies_before(const struct narrow_mark *mark, const struct narrow_boun
     return mark->sequence <= bounds->first ||
            (bounds->start != INT64_MIN && mark->time + SLACK < bounds->start) ||
            (bounds->entity != 0 && mark->entity == bounds->entity &&
-            mark->number + NARROW_NUMBERS < bounds->number) ||
+            mark->number + bounds->numbers < bounds->number) ||
            mark->offset <= bounds->from;
 }
 
@@ -270,7 +275,7 @@ static bool lies_behind(const struct narrow_mark *mark, const struct narrow_boun
     return mark->sequence > bounds->last ||
            (bounds->end != INT64_MAX && mark->time - SLACK > bounds->end) ||
            (bounds->entity != 0 && mark->entity == bounds->entity &&
-            mark->number > bounds->number + NARROW_NUMBERS) ||
+            mark->number > bounds->number + bounds->numbers) ||
            mark->offset >= bounds->to;
 }
 
@@ -324,6 +329,108 @@ static bool add_between(struct look *look, struct narrow_marks *marks, size_t at
     return true;
 }
 
+/* ---- records of one process ----
+ */
+
+/* How far behind a place a record of the process is looked for: first in NEAR bytes. */
+enum { NEAR = 16 * 1024, FAR = 512 * 1024 };
+
+/* The first record of the process whose line begins behind offset, in the next `size` bytes. */
+static bool process_within(struct look *look, uint64_t offset, size_t size, uint64_t entity,
+                           struct narrow_mark *ret_mark)
+{
+    char wanted[32]; /* as an id begins */
+    const size_t length =
+        (size_t)snprintf(wanted, sizeof(wanted), "\"%016llx-", (unsigned long long)entity);
+    ssize_t got = read_at(look->fd, look->buffer, size, offset);
+    const char *begin = look->buffer, *end = got > 0 ? begin + got : begin, *at = begin;
+
+    while ((at = memmem(at, (size_t)(end - at), wanted, length)) != NULL) {
+        const char *before = memrchr(begin, '\n', (size_t)(at - begin));
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        if (newline == NULL) {
+            return false;
+        }
+        const char *line = before != NULL ? before + 1 : begin;
+        struct narrow_mark mark = {.offset = offset + (uint64_t)(line - begin)};
+        if ((before != NULL || offset == 0) &&
+            read_mark_line(look, line, (size_t)(newline - line), &mark) && mark.entity == entity) {
+            *ret_mark = mark;
+            return true;
+        }
+        at = newline;
+    }
+    return false;
+}
+
+static void insert_mark(struct narrow_marks *marks, const struct narrow_mark *mark)
+{
+    size_t at = marks->count;
+
+    while (at > 0 && marks->list[at - 1].offset > mark->offset) {
+        at--;
+    }
+    memmove(&marks->list[at + 1], &marks->list[at], (marks->count - at) * sizeof(*mark));
+    marks->list[at] = *mark;
+    marks->count++;
+}
+
+static bool has_mark(const struct narrow_marks *marks, uint64_t offset)
+{
+    for (size_t i = 0; i < marks->count; i++) {
+        if (marks->list[i].offset == offset) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One sample of the process between two bytes, by halves: where it has none in the upper half, in
+ * the lower one. False: they are close enough, or none is found near the middle, which says nothing
+ * of where others are. */
+static bool add_of_process(struct look *look, struct narrow_marks *marks, uint64_t low,
+                           uint64_t high, uint64_t entity)
+{
+    struct narrow_mark mark;
+
+    while (marks->count < marks->room && high - low > marks->fine) {
+        const uint64_t middle = low + (high - low) / 2, rest = high - middle;
+        const size_t far = rest < FAR ? (size_t)rest : FAR, near = far < NEAR ? far : NEAR;
+        if (process_within(look, middle, near, entity, &mark) ||
+            process_within(look, middle, far, entity, &mark)) {
+            if (has_mark(marks, mark.offset)) {
+                return false;
+            }
+            insert_mark(marks, &mark);
+            return true;
+        }
+        if (far < rest) {
+            return false;
+        }
+        high = middle;
+    }
+    return false;
+}
+
+/* Samples of other processes say nothing of where a number of this one is: only those of its own
+ * stand at the boundaries, and between them. */
+static bool refine_process(struct look *look, struct narrow_marks *marks,
+                           const struct narrow_bounds *bounds)
+{
+    size_t behind, from = find_marks(marks, bounds, &behind), first, last;
+
+    for (first = from + 1; first < behind && marks->list[first].entity != bounds->entity;) {
+        first++;
+    }
+    for (last = behind - 1; last > from && marks->list[last].entity != bounds->entity;) {
+        last--;
+    }
+    uint64_t end = first < marks->count ? marks->list[first].offset : marks->size;
+    uint64_t upper = behind < marks->count ? marks->list[behind].offset : marks->size;
+    return add_of_process(look, marks, marks->list[from].offset, end, bounds->entity) ||
+           add_of_process(look, marks, marks->list[last].offset, upper, bounds->entity);
+}
+
 /* Whether all are in order with those that came between. */
 static bool still_ordered(const struct narrow_marks *marks)
 {
@@ -348,6 +455,10 @@ bool narrow_refine(struct narrow_marks *marks, const struct narrow_bounds *bound
         return true;
     }
     bool good = begin_look(&look, marks->fd), more = good;
+    while (more && bounds->entity != 0) {
+        more = refine_process(&look, marks, bounds);
+    }
+    more = good && bounds->entity == 0;
     while (more) {
         size_t from = find_marks(marks, bounds, &behind);
         size_t settled = merged ? settled_before(marks, from) : from;

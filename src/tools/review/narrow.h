@@ -24,8 +24,10 @@ enum {
     NARROW_FINE = 16,   /* a boundary that is asked for is looked for to this part of the grain */
     NARROW_MOST = 1024, /* samples of a log; in a larger one they lie further apart */
     NARROW_SLACK = 3600,
-    NARROW_NUMBERS =
-        512, /* a process's records are seldom further out of the order of their numbers */
+    /* How far a process's records are out of the order of their numbers: mostly, and hardly ever
+     * further. */
+    NARROW_NEAR = 16,
+    NARROW_NUMBERS = 512,
 };
 
 /* What is asked for. Everything: narrow_all. */
@@ -33,6 +35,7 @@ struct narrow_bounds {
     uint64_t first, last;    /* numbers of the log */
     int64_t start, end;      /* nanoseconds since 1970 */
     uint64_t entity, number; /* of event.id; entity 0: not asked for */
+    uint64_t numbers;        /* so far before and behind it, NARROW_NEAR or NARROW_NUMBERS */
     uint64_t from, to;       /* bytes of each file */
 };
 extern const struct narrow_bounds narrow_all;

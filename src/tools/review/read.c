@@ -669,14 +669,20 @@ static bool next_wanted(struct log_reader *reader, struct source *source)
     return true;
 }
 
+/* Files are merged by time; else one is read behind the other, and no order hangs on what is left
+ * out of them. */
+static bool is_merged(const struct log_reader *reader)
+{
+    return reader->order == READ_BY_TIME && reader->count > 1;
+}
+
 /* Without memory for the threads' results there is nothing to go on with. */
 bool read_only(struct log_reader *reader, const struct scan_filter *filter, unsigned threads)
 {
     reader->filtered = true;
     reader->filter = *filter;
     reader->threads = reader->total >= WORTH_THREADS ? threads : 1;
-    reader->scan =
-        scan_new(filter, reader->threads, reader->order == READ_BY_TIME && reader->count > 1);
+    reader->scan = scan_new(filter, reader->threads, is_merged(reader));
     reader->expander = filter->write != NULL ? record_expander_new() : NULL;
     return reader->scan != NULL;
 }
@@ -698,8 +704,8 @@ static bool set_part(const struct log_reader *reader, struct source *source,
 
     source->from = source->to = 0;
     if (source->looked) {
-        good = narrow_refine(&source->marks, bounds, reader->count > 1);
-        narrow_range(&source->marks, bounds, reader->count > 1, &source->from, &to);
+        good = narrow_refine(&source->marks, bounds, is_merged(reader));
+        narrow_range(&source->marks, bounds, is_merged(reader), &source->from, &to);
         source->to = to == UINT64_MAX ? 0 : to;
     }
     source->next_from = source->from;
@@ -789,7 +795,7 @@ static uint64_t part_size(const struct log_reader *reader, const struct narrow_b
 
     for (size_t i = 0; i < reader->count; i++) {
         const struct source *source = &reader->sources[i];
-        narrow_range(&source->marks, bounds, reader->count > 1, &from, &to);
+        narrow_range(&source->marks, bounds, is_merged(reader), &from, &to);
         all += (to < source->size ? to : source->size) - from;
     }
     return all;
