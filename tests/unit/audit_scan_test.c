@@ -17,6 +17,7 @@
 #include "support/audit_generate.h"
 #include "tools/review/query.h"
 #include "tools/review/record_expand.h"
+#include "tools/review/record_layout.h"
 #include "tools/review/report.h"
 
 enum { FILES = 3, RECORDS = 700, LONG = 1024 * 1024 + 200000 };
@@ -338,6 +339,75 @@ START_TEST(arrays_of_one_length)
         record_kinds_free(kinds);
     }
     ck_assert_uint_ge(likes, COUNT * COUNT);
+}
+END_TEST
+
+/* What record_layout.h says, a byte at a time. */
+static bool may_stand(enum record_may may, unsigned char old, unsigned char now)
+{
+    switch (may) {
+    case RECORD_MAY_SAME:
+        return now == old;
+    case RECORD_MAY_PLAIN:
+        return now >= ' ' && now <= 0x7F && now != '"' && now != '\\';
+    case RECORD_MAY_DIGIT:
+        return now >= '0' && now <= '9';
+    case RECORD_MAY_FIRST_DIGIT:
+        return now >= '1' && now <= '9';
+    }
+    return false;
+}
+
+/* Each byte in turn at one place of the line. */
+static void check_place(struct record_layout *layout, char *line, const uint8_t *may, size_t at)
+{
+    record_layout_form *const plain = record_layout_plain(), *const wide = record_layout_wide();
+    const char old = line[at];
+
+    for (int byte = 0; byte < 256; byte++) {
+        line[at] = (char)byte;
+        const bool fits = may_stand(may[at], (unsigned char)old, (unsigned char)byte);
+        ck_assert_msg(plain(layout, line) == fits && (wide == NULL || wide(layout, line) == fits) &&
+                          record_layout_fits(layout, line) == fits,
+                      "0x%02x at %zu of %u, which may be %u", (unsigned)byte, at, layout->length,
+                      may[at]);
+    }
+    line[at] = old;
+}
+
+/* Lines of each length of some blocks, with places of each sort: in runs, as values are, so that
+ * some blocks are fixed. The bytes of a line are in its image, whatever they are. */
+START_TEST(layouts_byte_by_byte)
+{
+    static const char good[] = {
+        [RECORD_MAY_PLAIN] = '~', [RECORD_MAY_DIGIT] = '0', [RECORD_MAY_FIRST_DIGIT] = '9'};
+    enum { MOST = 9 * RECORD_BLOCK + 3 };
+    const size_t step = getenv("EMULATED") != NULL ? 37 : getenv("QUICK") != NULL ? 7 : 1;
+    uint64_t state = 21;
+    uint8_t may[MOST];
+
+    for (size_t length = RECORD_BLOCK; length <= MOST; length += step) {
+        uint16_t blocks[MOST];
+        struct record_layout layout = {.length = (uint32_t)length, .blocks = blocks};
+        char *line = malloc(length); /* no byte behind it may be looked at */
+        ck_assert_ptr_nonnull(line);
+        for (size_t at = 0, run = 0, sort = 0; at < length; at++, run--) {
+            if (run == 0) {
+                sort = next_random(&state) % 2 == 0 ? RECORD_MAY_SAME : next_random(&state) % 4;
+                run = 1 + next_random(&state) % 90;
+            }
+            may[at] = (uint8_t)sort;
+            line[at] = sort == RECORD_MAY_SAME ? (char)next_random(&state) : good[sort];
+        }
+        record_layout_make(&layout, line, may);
+        ck_assert_uint_ge(layout.block_count, (length + RECORD_BLOCK - 1) / RECORD_BLOCK);
+        ck_assert_uint_le(layout.block_count, record_layout_blocks(length));
+        for (size_t at = 0; at < length; at++) {
+            check_place(&layout, line, may, at);
+        }
+        record_layout_release(&layout);
+        free(line);
+    }
 }
 END_TEST
 
@@ -789,6 +859,7 @@ int main(void)
     tcase_add_test(all, lines_end_with_pieces);
     tcase_add_test(all, values_of_one_length);
     tcase_add_test(all, arrays_of_one_length);
+    tcase_add_test(all, layouts_byte_by_byte);
     tcase_add_test(all, answers_hold);
     tcase_add_test(all, work_of_random_lengths);
     tcase_add_test(all, work_of_arrays);

@@ -5,15 +5,14 @@
  *
  * follow_kind() walks along the old and the new line together and notes how far the new line is
  * shifted behind each value that differed (struct shift); from these the places of all fields
- * follow. same_layout() comes before it: a kind knows for each byte of its line which ones may
- * stand there, and widen() adds to these what follow_kind() found.
+ * follow. record_layout_fits() comes before it: a kind knows for each byte of its line which ones
+ * may stand there, and widen() adds to these what follow_kind() found.
  */
 #include "tools/review/record_like.h"
 
 #include "base/alloc.h"
 #include "tools/review/record_complete.h"
-
-typedef signed char bytes __attribute__((vector_size(16)));
+#include "tools/review/record_layout.h"
 
 /* From old position `from` on, the new line's position is the old one plus by. */
 struct shift {
@@ -27,27 +26,13 @@ struct known_field {
     uint8_t field;
 };
 
-/* Which bytes may stand at a place. Signed: what is not ASCII comes before all else. */
-enum may { MAY_SAME, MAY_PLAIN, MAY_DIGIT, MAY_FIRST_DIGIT };
-static const struct {
-    signed char low, high;
-} may_bounds[] = {
-    [MAY_PLAIN] = {' ', 0x7F}, [MAY_DIGIT] = {'0', '9'}, [MAY_FIRST_DIGIT] = {'1', '9'}};
-
-/* A line that was parsed. What same_layout() needs stands first, in one line of the cache. */
+/* A line that was parsed. What record_layout_fits() needs stands first, in one line of the cache.
+ */
 struct kind {
-    uint32_t length;
-    /* Where 16 bytes begin: first those of which all are as in the line, then the others.
-     * block_count 0: the line is too short, or there was none yet with its values at the same
-     * places. */
-    uint16_t fixed_count, block_count;
-    uint16_t *blocks;
-    bytes *image; /* what may stand in the blocks: of the fixed ones their bytes, of the others low
-                     and high */
+    struct record_layout layout;
     uint32_t fitted;      /* the number of the line that fitted last, or was learnt */
     bool watched_differs; /* a byte of a field that is watched is not always the same */
     uint8_t answer;       /* of record_like_answer() */
-    uint8_t next_first;   /* of the first AT_ONCE, what the next to come forward replaces */
     bool used;            /* a line fitted since it was learnt */
 
     char *line;            /* on the heap; NULL: free */
@@ -55,7 +40,7 @@ struct kind {
     size_t leaf_count, field_count;
     struct record_leaf *leaves;         /* in one block with all that follows */
     struct known_field *fields;         /* in the order of their starts */
-    uint8_t *may;                       /* enum may of each byte of the line */
+    uint8_t *may;                       /* enum record_may of each byte of the line */
     uint16_t place[RECORD_FIELD_COUNT]; /* in fields, from 1; 0: the line does not have it */
 };
 
@@ -89,7 +74,7 @@ struct record_kinds *record_kinds_new(void)
 
 static void free_kind(struct kind *kind)
 {
-    base_free(kind->image);
+    record_layout_release(&kind->layout);
     base_free(kind->leaves);
 }
 
@@ -180,163 +165,14 @@ static size_t same_length(const char *a, const char *b, size_t length)
 /* ---- the same places --------------------------------------------------------------------------
  */
 
-/* Blocks that are compared at once. */
-enum { AT_ONCE = 4, BLOCK = sizeof(bytes) };
-
-static bytes bytes_at(const void *at)
-{
-    bytes read;
-
-    memcpy(&read, at, sizeof(read));
-    return read;
-}
-
-static bool is_zero(bytes all)
-{
-    wide two = (wide)all;
-
-    return (two[0] | two[1]) == 0;
-}
-
-/* Four fixed blocks from i on. */
-static inline bytes differ(const struct kind *kind, const char *line, size_t i)
-{
-    const uint16_t *at = &kind->blocks[i];
-    const bytes *image = &kind->image[i];
-
-    return ((bytes_at(line + at[0]) ^ image[0]) | (bytes_at(line + at[1]) ^ image[1])) |
-           ((bytes_at(line + at[2]) ^ image[2]) | (bytes_at(line + at[3]) ^ image[3]));
-}
-
-/* Of another block. */
-static inline bytes is_wrong(bytes now, bytes low, bytes high)
-{
-    const bytes special = (now == '"') | (now == '\\');
-
-    return (now < low) | (now > high) | (special & (low != high));
-}
-
-/* A wrong kind is known by the first blocks the next time. */
-static void bring_forward(struct kind *kind, const char *line)
-{
-    for (size_t i = AT_ONCE; i < kind->fixed_count; i++) {
-        uint16_t at = kind->blocks[i], first = kind->next_first;
-        if (!is_zero(bytes_at(line + at) ^ kind->image[i])) {
-            const bytes image = kind->image[i];
-            kind->blocks[i] = kind->blocks[first];
-            kind->image[i] = kind->image[first];
-            kind->blocks[first] = at;
-            kind->image[first] = image;
-            kind->next_first = (uint8_t)((first + 1) % AT_ONCE);
-            return;
-        }
-    }
-}
-
-/* The line is as long as the kind's, and of the same bytes but where the kind knows that others may
- * stand. */
-static bool same_layout(struct kind *kind, const char *line)
-{
-    const size_t fixed = kind->fixed_count, all = kind->block_count;
-    const bytes *bound = kind->image + fixed;
-    bytes wrong = {0};
-
-    if (fixed > 0 && !is_zero(differ(kind, line, 0))) {
-        return false;
-    }
-    for (size_t i = AT_ONCE; i < fixed; i += AT_ONCE) {
-        wrong |= differ(kind, line, i);
-    }
-    if (!is_zero(wrong)) {
-        bring_forward(kind, line);
-        return false;
-    }
-    for (size_t i = fixed; i < all; i++, bound += 2) {
-        wrong |= is_wrong(bytes_at(line + kind->blocks[i]), bound[0], bound[1]);
-    }
-    return is_zero(wrong);
-}
-
 static bool is_fixed(const struct kind *kind, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++) {
-        if (kind->may[i] != MAY_SAME) {
+        if (kind->may[i] != RECORD_MAY_SAME) {
             return false;
         }
     }
     return true;
-}
-
-/* Of the block that begins at `at`. */
-static bool is_fixed_block(const struct kind *kind, size_t at)
-{
-    _Static_assert(MAY_SAME == 0, "a block whose bytes are all the same ones is zero");
-    return is_zero(bytes_at(kind->may + at));
-}
-
-/* Where the block of this number begins. The last one may have some bytes of that before. */
-static uint16_t block_at(const struct kind *kind, size_t i)
-{
-    return (uint16_t)(i * BLOCK < kind->length - BLOCK ? i * BLOCK : kind->length - BLOCK);
-}
-
-/* The lowest and the highest byte of each place, between which a quote or a backslash may not
- * stand. */
-static void write_bounds(const struct kind *kind, size_t at, bytes ret_bounds[2])
-{
-    for (size_t i = 0; i < BLOCK; i++) {
-        const uint8_t may = kind->may[at + i];
-        const bool same = may == MAY_SAME;
-        ret_bounds[0][i] = same ? (signed char)kind->line[at + i] : may_bounds[may].low;
-        ret_bounds[1][i] = same ? (signed char)kind->line[at + i] : may_bounds[may].high;
-    }
-}
-
-/* Fixed ones are filled up to a multiple of AT_ONCE with the last of them. */
-static void list_fixed(struct kind *kind, size_t count)
-{
-    uint16_t listed = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        uint16_t at = block_at(kind, i);
-        if (is_fixed_block(kind, at)) {
-            kind->image[listed] = bytes_at(kind->line + at);
-            kind->blocks[listed++] = at;
-        }
-    }
-    for (; listed % AT_ONCE != 0; listed++) {
-        kind->blocks[listed] = kind->blocks[listed - 1];
-        kind->image[listed] = kind->image[listed - 1];
-    }
-    kind->fixed_count = kind->block_count = listed;
-}
-
-/* Without memory the kind is found by follow_kind() alone. */
-static void list_blocks(struct kind *kind)
-{
-    const size_t count = kind->length < BLOCK ? 0 : (kind->length + BLOCK - 1) / BLOCK;
-    size_t fixed = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        uint16_t at = block_at(kind, i);
-        fixed += is_fixed_block(kind, at);
-    }
-    bytes *image = base_resize(kind->image, 2 * count - fixed + AT_ONCE, sizeof(*image));
-    kind->block_count = kind->fixed_count = 0;
-    if (image == NULL) {
-        return;
-    }
-    kind->image = image;
-    list_fixed(kind, count);
-    image += kind->fixed_count;
-    for (size_t i = 0; i < count; i++) {
-        uint16_t at = block_at(kind, i);
-        if (!is_fixed_block(kind, at)) {
-            write_bounds(kind, at, image);
-            kind->blocks[kind->block_count++] = at;
-            image += 2;
-        }
-    }
 }
 
 static size_t count_digits(const char *text, size_t length)
@@ -361,7 +197,7 @@ static size_t widen_string(struct kind *kind, const char *line, size_t at, size_
         return end; /* one with an escape: rare enough to be walked along */
     }
     if (memcmp(kind->line + at, line + at, quote - at) != 0) {
-        memset(kind->may + at + 1, MAY_PLAIN, quote - at - 1);
+        memset(kind->may + at + 1, RECORD_MAY_PLAIN, quote - at - 1);
     }
     return quote + 1;
 }
@@ -371,8 +207,8 @@ static size_t widen_digits(struct kind *kind, const char *line, size_t at, size_
     const size_t count = count_digits(kind->line + at, end - at);
 
     if (memcmp(kind->line + at, line + at, count) != 0) {
-        memset(kind->may + at, MAY_DIGIT, count);
-        kind->may[at] = count > 1 ? MAY_FIRST_DIGIT : MAY_DIGIT;
+        memset(kind->may + at, RECORD_MAY_DIGIT, count);
+        kind->may[at] = count > 1 ? RECORD_MAY_FIRST_DIGIT : RECORD_MAY_DIGIT;
     }
     return at + count;
 }
@@ -399,7 +235,7 @@ static void widen_leaf(struct kind *kind, const struct record_leaf *leaf, const 
         return;
     }
     if (old[0] == '"') {
-        memset(kind->may + leaf->start + 1, MAY_PLAIN, length - 2);
+        memset(kind->may + leaf->start + 1, RECORD_MAY_PLAIN, length - 2);
     } else {
         widen_items(kind, line, leaf->start, leaf->end);
     }
@@ -420,7 +256,7 @@ static void widen(struct record_kinds *kinds, struct kind *kind, const char *lin
     for (size_t i = 0; i < kind->leaf_count; i++) {
         widen_leaf(kind, &kind->leaves[i], line);
     }
-    list_blocks(kind);
+    record_layout_make(&kind->layout, kind->line, kind->may);
     kinds->listed++;
     for (size_t i = 0; i < kinds->watch_count; i++) {
         const struct known_field *field = watched_field(kinds, kind, i);
@@ -482,11 +318,12 @@ static bool follow_kind(struct record_kinds *kinds, const struct kind *kind, con
     kinds->walks++;
     kinds->diffs = kinds->shift_count = 0;
     for (;;) {
-        size_t left = kind->length - old < length - now ? kind->length - old : length - now;
+        size_t left =
+            kind->layout.length - old < length - now ? kind->layout.length - old : length - now;
         size_t same = same_length(kind->line + old, line + now, left);
         old += same;
         now += same;
-        if (old == kind->length && now == length) {
+        if (old == kind->layout.length && now == length) {
             return true;
         }
         const struct record_leaf *value = leaf_at(kind, (uint32_t)old, &leaf);
@@ -549,7 +386,7 @@ static int likeness(const struct record_kinds *kinds, const struct kind *kind, c
     if (kind->line == NULL) {
         return -1;
     }
-    if (kind->length != length) {
+    if (kind->layout.length != length) {
         return 0;
     }
     int same = watched_differs(kinds, kind, line) ? 1 : 1 + PLACES;
@@ -647,7 +484,8 @@ static bool try_same(struct record_kinds *kinds, size_t at, const char *line, si
 {
     struct kind *kind = &kinds->list[at];
 
-    if (kind->length != length || kind->block_count == 0 || !same_layout(kind, line)) {
+    if (kind->layout.length != length || kind->layout.block_count == 0 ||
+        !record_layout_fits(&kind->layout, line)) {
         return false;
     }
     kinds->last = at;
@@ -703,14 +541,14 @@ static bool like_other(struct record_kinds *kinds, uint32_t tag, const char *lin
 
     choose_kinds(kinds, guess, line, length, chosen);
     for (size_t i = 0; i < 2 && (i == 0 || chosen[1] != chosen[0]); i++) {
-        if (fits != RECORD_KINDS && kinds->list[chosen[i]].length != length) {
+        if (fits != RECORD_KINDS && kinds->list[chosen[i]].layout.length != length) {
             break; /* it has its values elsewhere, too */
         }
         walked = chosen[i];
         if (try_kind(kinds, walked, line, length)) {
             *ret_fits = true;
             fits = walked;
-            if (kinds->length == kinds->list[fits].length && kinds->shift_count == 0) {
+            if (kinds->length == kinds->list[fits].layout.length && kinds->shift_count == 0) {
                 return take_same(kinds, place, line);
             }
         }
@@ -951,7 +789,7 @@ static void learn(struct record_kinds *kinds, const struct record *record)
                                                            : 2 * kind->passes + 1;
     size_t leaf_bytes = leaves->count * sizeof(struct record_leaf);
     size_t field_bytes = count_fields(record) * sizeof(struct known_field);
-    size_t block_bytes = (record->length / BLOCK + 1 + AT_ONCE) * sizeof(uint16_t);
+    size_t block_bytes = record_layout_blocks(record->length) * sizeof(uint16_t);
 
     free_kind(kind);
     *kind = (struct kind){
@@ -963,13 +801,13 @@ static void learn(struct record_kinds *kinds, const struct record *record)
         return;
     }
     kind->fields = (struct known_field *)((char *)kind->leaves + leaf_bytes);
-    kind->blocks = (uint16_t *)((char *)kind->fields + field_bytes);
-    kind->line = (char *)kind->blocks + block_bytes;
+    kind->layout.blocks = (uint16_t *)((char *)kind->fields + field_bytes);
+    kind->line = (char *)kind->layout.blocks + block_bytes;
     kind->may = (uint8_t *)kind->line + record->length;
     memcpy(kind->leaves, leaves->list, leaf_bytes);
     memcpy(kind->line, record->line, record->length);
     kind->leaf_count = leaves->count;
-    kind->length = (uint32_t)record->length;
+    kind->layout.length = (uint32_t)record->length;
     for (uint32_t i = 0; i < RECORD_FIELD_COUNT; i++) {
         if (record->field[i].at != NULL) {
             add_field(kind, record, i);
