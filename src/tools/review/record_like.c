@@ -44,19 +44,26 @@ struct kind {
     uint16_t place[RECORD_FIELD_COUNT]; /* in fields, from 1; 0: the line does not have it */
 };
 
+/* For what the middle of a line looks like, kinds that such lines were of, and their lengths. */
+enum { GUESSES = 512, GUESS_WAYS = 4 };
+struct guess {
+    uint16_t kind, length; /* 0: none */
+};
+
 /* WATCHED: each field that is wanted, and four that it follows from. */
 enum { WATCHED = 5 * RECORD_FIELD_COUNT + 1 };
 
 struct record_kinds {
     struct kind list[RECORD_KINDS];
     uint8_t tags[RECORD_KINDS]; /* of their lines */
-    uint32_t lines;             /* that were looked at */
-    uint64_t walks, listed;     /* for record_kinds_work() */
-    size_t hand;                /* of forget_stale() */
-    size_t last;                /* the kind that fitted last */
-    uint8_t watch[WATCHED];     /* the fields that an answer depends on */
-    size_t watch_count;         /* 0: no answers */
-    bool same; /* the line that fitted last has its values where the kind has them */
+    struct guess guesses[GUESSES][GUESS_WAYS];
+    uint32_t lines;         /* that were looked at */
+    uint64_t walks, listed; /* for record_kinds_work() */
+    size_t hand;            /* of forget_stale() */
+    size_t last;            /* the kind that fitted last */
+    uint8_t watch[WATCHED]; /* the fields that an answer depends on */
+    size_t watch_count;     /* 0: no answers */
+    bool same;              /* the line that fitted last has its values where the kind has them */
     /* of the line that fitted last: */
     const char *line;
     size_t length;
@@ -117,6 +124,17 @@ static uint64_t difference_at(const char *a, const char *b)
 
 /* Sixteen bytes, which a compiler keeps in one register where the machine has such. */
 typedef uint64_t __attribute__((vector_size(16))) wide;
+
+/* The same, byte for byte. */
+typedef unsigned char __attribute__((vector_size(16))) bytes;
+
+static bytes bytes_at(const char *at)
+{
+    bytes read;
+
+    memcpy(&read, at, sizeof(read));
+    return read;
+}
 
 static wide wide_at(const char *at)
 {
@@ -561,6 +579,60 @@ static bool like_other(struct record_kinds *kinds, uint32_t tag, const char *lin
     return true;
 }
 
+/* ---- the next line ----------------------------------------------------------------------------
+ */
+
+/* The part of a line that is looked at: there stand users and classes. */
+enum { SHAPE_FROM = 256, SHAPE_STEP = 32, SHAPE_STEPS = 8, SHAPE_END = 512 };
+_Static_assert(SHAPE_FROM + SHAPE_STEPS * SHAPE_STEP == SHAPE_END, "all of it is looked at");
+_Static_assert(RECORD_KIND_LINE <= UINT16_MAX && RECORD_KINDS <= UINT16_MAX, "struct guess");
+
+/* Where quotes stand in it, in every other 16 bytes. Lines of one kind have them in the same
+ * places, and most others do not. */
+static struct guess *guesses_of(struct record_kinds *kinds, const char *line)
+{
+    bytes shape = {0};
+
+    for (size_t i = 0; i < SHAPE_STEPS; i++) {
+        shape = shape + shape - (bytes)(bytes_at(line + SHAPE_FROM + i * SHAPE_STEP) == '"');
+    }
+    const wide two = (wide)shape;
+    const uint64_t mixed =
+        two[0] * UINT64_C(0x9E3779B97F4A7C15) + two[1] * UINT64_C(0xC2B2AE3D27D4EB4F);
+    return kinds->guesses[(mixed >> 32 ^ mixed >> 48) % GUESSES];
+}
+
+/* The line was of the kind that fitted last, and no guess said so. */
+static void note_guess(struct record_kinds *kinds, const char *line, size_t length)
+{
+    if (length < SHAPE_END) {
+        return;
+    }
+    struct guess *guesses = guesses_of(kinds, line);
+    memmove(guesses + 1, guesses, (GUESS_WAYS - 1) * sizeof(*guesses));
+    guesses[0] = (struct guess){(uint16_t)kinds->last, (uint16_t)length};
+}
+
+bool record_like_next(struct record_kinds *kinds, const char *text, size_t most, size_t *ret_length)
+{
+    if (kinds == NULL || most < SHAPE_END) {
+        return false;
+    }
+    const struct guess *guesses = guesses_of(kinds, text);
+
+    for (size_t i = 0; i < GUESS_WAYS; i++) {
+        const size_t length = guesses[i].length;
+        if (length > 0 && length < most && text[length] == '\n' &&
+            try_same(kinds, guesses[i].kind, text, length)) {
+            kinds->lines++;
+            kinds->same = true;
+            *ret_length = length;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* While lines of that tag are not learnt, the kind that fitted last is tried, too. */
 bool record_like(struct record_kinds *kinds, const char *line, size_t length)
 {
@@ -573,6 +645,9 @@ bool record_like(struct record_kinds *kinds, const char *line, size_t length)
 
     kinds->lines++;
     kinds->same = like_same(kinds, tag, line, length);
+    if (kinds->same) {
+        note_guess(kinds, line, length);
+    }
     if (kinds->same || like_other(kinds, tag, line, length, &fits)) {
         return true;
     }

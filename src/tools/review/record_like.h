@@ -66,7 +66,16 @@ struct record_kinds_work record_kinds_work(const struct record_kinds *kinds);
 /* Whether the line is like one that was met. It is a record then, and record_like_fields() gives
  * its fields. False says nothing about the line. */
 bool record_like(struct record_kinds *kinds, const char *line, size_t length);
-/* After a record_like() that was true: all fields, or those that are wanted. Others stay as they
+/*
+ * The same of the line that begins at text, which needs no newline to be looked for: a guess from
+ * what it looks like is tried. True: the line has its values where one before had them, ends with a
+ * newline that stands within so many bytes, and *ret_length is its length. No newline stands in it,
+ * since none stands in a line that is learnt (the callers' lines end at the first one), and none
+ * may come into its place. False says nothing.
+ */
+bool record_like_next(struct record_kinds *kinds, const char *text, size_t most,
+                      size_t *ret_length);
+/* After one of them that was true: all fields, or those that are wanted. Others stay as they
  * are in *ret_record. */
 void record_like_all(const struct record_kinds *kinds, struct record *ret_record);
 /* All fields that stand in the line: as record_parse_bare(). */

@@ -344,7 +344,7 @@ void scan_set_times(struct scan *scan, int64_t start, int64_t end)
 /* Of a line that is like another only the fields that the filter asks for are looked up, until it
  * is known that the record is wanted. */
 static void take_line(struct worker *worker, struct scan_piece *piece, size_t at, size_t length,
-                      bool finished)
+                      bool finished, bool like)
 {
     const struct scan_filter *filter = &worker->scan->filter;
     const char *line = piece->buffer + at, *fault;
@@ -365,7 +365,7 @@ static void take_line(struct worker *worker, struct scan_piece *piece, size_t at
         return;
     }
     settle_time(worker, piece, at);
-    if (record_like(worker->kinds, line, length)) {
+    if (like || record_like(worker->kinds, line, length)) {
         piece->records++;
         if (like_matches(worker, piece)) {
             take_like(worker, piece);
@@ -399,18 +399,36 @@ static void take_long_line(const struct scan *scan, struct scan_piece *piece, si
     }
 }
 
+/* The newline that ends the line; NULL: there is none. *ret_like: the line is like one before,
+ * which was seen without looking for the newline. Not where lines are passed by their time, or
+ * given to the caller. */
+static const char *line_end(struct worker *worker, const struct scan_piece *piece, size_t at,
+                            bool *ret_like)
+{
+    const struct scan *scan = worker->scan;
+    const char *line = piece->buffer + at;
+    const size_t left = piece->end - at;
+    size_t length;
+
+    *ret_like = !scan->bounded && scan->filter.line == NULL &&
+                record_like_next(worker->kinds, line, left, &length);
+    return *ret_like ? line + length : memchr(line, '\n', left);
+}
+
 /* Lines that begin before piece->to. */
 static void take_lines(struct worker *worker, struct scan_piece *piece, size_t at)
 {
+    bool like;
+
     piece->first_line = at;
     while (piece->failed == NULL && piece->start + at < piece->to) {
-        const char *newline = memchr(piece->buffer + at, '\n', piece->end - at);
+        const char *newline = line_end(worker, piece, at, &like);
         size_t length = (newline != NULL ? (size_t)(newline - piece->buffer) : piece->end) - at;
         if (length > RECORD_MAX_LINE) {
             settle_time(worker, piece, at);
             take_long_line(worker->scan, piece, at);
         } else if (newline != NULL || length > 0) {
-            take_line(worker, piece, at, length, newline != NULL);
+            take_line(worker, piece, at, length, newline != NULL, like);
         }
         if (newline == NULL) {
             return;
