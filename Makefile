@@ -402,14 +402,15 @@ test-deps: deps
 	    NEED_SHELLS=1 NEED_DEB=1 NEED_LIBDW=1 NEED_LIBEDIT=1 NEED_POSTGRESQL=1 NEED_MINISIGN=1 NEED_RECIPES=1 NEED_DUCKDB=1 NEED_FLEET=1 sh src/deps.sh || \
 	    echo "  some programs that tests use cannot be installed; those tests are skipped"
 
-# Three tests for each two processors at a time (JOBS): a third of the time that programs take is waiting. Those that
-# take longest come first, since the last one would run alone; then those that compile.
+# Three tests for each two processors at a time (JOBS): a third of the time that programs take is waiting, and half of
+# it when loops are short (QUICK). Those that take longest come first, since the last one would run alone; then those
+# that compile.
 scripts := tests/package/quickstart_test.sh $(addprefix tests/live/,sign_test.sh bundle_test.sh bundle_recipes_test.sh build_test.sh bindings_test.sh older_libc_test.sh layers_test.sh \
     reproducible_test.sh switch_cxx_test.sh mi_names_test.sh words_test.sh man_test.sh policy_man_test.sh audit_man_test.sh \
     audit_init_test.sh completion_test.sh unwind_cxx_test.sh abi_test.sh copies_test.sh unload_test.sh \
     installed_test.sh examples_build_test.sh daemon_man_test.sh sigma_test.sh fleet_opensearch_test.sh audit_alert_test.sh policy_edit_test.sh bench_test.sh core_test.sh \
     module_info_test.sh call_line_test.sh)
-JOBS ?= $(shell expr $$(nproc) \* 3 / 2)
+JOBS ?= $(shell expr $$(nproc) \* $(if $(QUICK),4,3) / 2)
 scripts += tests/live/flat_memory_test.sh tests/live/package_test.sh tests/live/pages_test.sh
 folder_of = $(filter $(OUT)/tests/$(1)/%,$(tests))
 # By the tables that run.sh prints; those of a stage that differ from check's are behind.
@@ -444,9 +445,9 @@ threaded := $(foreach test,gateway gate audit audit_memory audit_file audit_rota
             $(foreach test,policy_reload contexts switch_storm binding_storm pool_home foreign_storm,live/$(test)_test)
 .PHONY: check-asan-quick check-tsan-quick run-quick
 check-asan-quick: deps ## what .ci/run runs under AddressSanitizer and UBSan, with short loops
-	@$(MAKE) --no-print-directory run-quick SANITIZE=address,undefined
+	@$(MAKE) --no-print-directory run-quick SANITIZE=address,undefined QUICK=1
 check-tsan-quick: deps ## what .ci/run runs under ThreadSanitizer, with short loops
-	@$(MAKE) --no-print-directory run-quick SANITIZE=thread
+	@$(MAKE) --no-print-directory run-quick SANITIZE=thread QUICK=1
 quick_tests = $(if $(filter thread,$(SANITIZE)),$(addprefix $(OUT)/tests/,$(threaded)),$(filter-out $(slow),$(tests)))
 # A sanitizer is slow, so that what must be done in time has more of it. ThreadSanitizer sleeps a second
 # at the end of each process by default, and each test of a Check program is one.
@@ -456,7 +457,7 @@ run-quick: export TSAN_OPTIONS := atexit_sleep_ms=20 $(TSAN_OPTIONS)
 run-quick: export CK_EXCLUDE_TAGS := $(if $(filter thread,$(SANITIZE)),values)
 run-quick:
 	@$(MAKE) --no-print-directory $(PARALLEL) everything $(nss_module) $(quick_tests)
-	@OUT=$(OUT) CC=$(CC) QUICK=1 JOBS=$(JOBS) sh tests/run.sh $(call longest_first,$(quick_tests))
+	@OUT=$(OUT) CC=$(CC) QUICK=$(QUICK) JOBS=$(JOBS) sh tests/run.sh $(call longest_first,$(quick_tests))
 
 check-tsan: ## the tests with threads under ThreadSanitizer
 	@$(MAKE) --no-print-directory check SANITIZE=thread
