@@ -358,6 +358,23 @@ void text_json_key(struct text *text, const char *key, size_t length)
     text->comma = false; /* the value comes next */
 }
 
+/* One look for room: some readers write dozens of members for each record. */
+void text_json_member(struct text *text, const char *key, size_t key_length, const char *value,
+                      size_t length)
+{
+    if (!text_reserve(text, 1 + key_length + length)) {
+        return;
+    }
+    char *at = text->data + text->length;
+    *at = ',';
+    at += text->comma;
+    memcpy(at, key, key_length);
+    memcpy(at + key_length, value, length);
+    at[key_length + length] = '\0';
+    text->length = (size_t)(at - text->data) + key_length + length;
+    text->comma = true;
+}
+
 void text_json_open(struct text *text, const char *name, char bracket)
 {
     text_json_name(text, name);
@@ -435,9 +452,25 @@ static bool are_printable_16(const char *text)
     return (other[0] | other[1]) == 0;
 }
 
+/* The same of 64, with the least for each byte: with 1 added, DEL becomes the lowest of all signed
+ * bytes. The addition is of unsigned ones, which may pass over. */
+static bool are_printable_64(const char *text)
+{
+    typedef unsigned char unsigned_bytes __attribute__((vector_size(VECTOR)));
+    unsigned_bytes now[4];
+
+    memcpy(now, text, sizeof(now));
+    const words all = (words)(((bytes)(now[0] + 1) > ' ') & ((bytes)(now[1] + 1) > ' ') &
+                              ((bytes)(now[2] + 1) > ' ') & ((bytes)(now[3] + 1) > ' '));
+    return (all[0] & all[1]) == UINT64_MAX;
+}
+
 /* Behind the printable ASCII. The last bytes are looked at with some of those before. */
 static size_t skip_printable(const char *json, size_t at, size_t length)
 {
+    while (length - at >= 64 && are_printable_64(json + at)) {
+        at += 64;
+    }
     while (length - at >= VECTOR && are_printable_16(json + at)) {
         at += VECTOR;
     }
@@ -453,6 +486,11 @@ static size_t skip_printable(const char *json, size_t at, size_t length)
         at++;
     }
     return at;
+}
+
+bool text_is_printable(const char *string, size_t length)
+{
+    return skip_printable(string, 0, length) == length;
 }
 
 void text_json_shown(struct text *text, const char *json, size_t length)

@@ -59,6 +59,9 @@ void text_json_boolean(struct text *text, const char *name, bool value);
  * written often: the others are looked through for what needs an escape. The value follows as one
  * without a name. */
 void text_json_key(struct text *text, const char *key, size_t length);
+/* A member whose key stands as there, and whose value is JSON that is printable. */
+void text_json_member(struct text *text, const char *key, size_t key_length, const char *value,
+                      size_t length);
 
 /* What a reader does not see, or what changes how the text around it looks: the C0 and C1 controls,
  * DEL, the line and paragraph separators, the controls of writing direction (Unicode Annex 9),
@@ -77,5 +80,7 @@ void text_json_string(struct text *text, const char *name, const char *value);
 /* A copy of JSON from outside: the same content, with hidden characters as \u escapes. Tabs and
  * carriage returns, which JSON allows between values, become blanks. */
 void text_json_shown(struct text *text, const char *json, size_t length);
+/* Printable ASCII alone: it is shown as it is. */
+bool text_is_printable(const char *string, size_t length);
 
 #endif

@@ -285,6 +285,68 @@ START_TEST(test_ocsf_of_each_action)
 }
 END_TEST
 
+/* Values are copied where they may be, and shown and rewritten where not. */
+static const struct {
+    const char *line, *has, *lacks;
+} ocsf_values[] = {
+    {"{\"miguard\":{\"class\":\"Cz\",\"method\":\"m\"}}", "\"name\":\"Cz\"", "\\u"},
+    {"{\"miguard\":{\"class\":\"C\xE2\x80\xAEz\",\"method\":\"m\"}}", "\"name\":\"C\\u202ez\"",
+     "\xE2"},
+    {"{\"miguard\":{\"class\":\"C\x7Fz\",\"method\":\"m\"}}", "\"name\":\"C\\u007fz\"", "\x7F"},
+    {"{\"miguard\":{\"class\":\"Cz\",\"method\":\"m\xE2\x80\x8B\"}}",
+     "\"miguard.method\":\"m\\u200b\"", "\xE2"},
+    {"{\"message\":\"\xC3\xA9\"}", "\"message\":\"\xC3\xA9\"", "\\u"},
+    {"{\"process\":{\"user\":{\"id\":\"42\"}}}", "\"euid\":42", "\"euid\":\"42\""},
+    {"{\"process\":{\"user\":{\"id\":\"0042\"}}}", "\"euid\":42", "\"euid\":0042"},
+    {"{\"process\":{\"user\":{\"id\":\"0\"}}}", "\"euid\":0}", "\"euid\":\"0\""},
+    {"{\"process\":{\"user\":{\"id\":\"x\"},\"pid\":-1}}", "\"process\":{", "euid"},
+    {"{\"process\":{\"pid\":1e3,\"thread\":{\"id\":7}}}", "\"ptid\":7", "\"pid\""},
+    {"{\"event\":{\"sequence\":9223372036854775807}}", "\"sequence\":9223372036854775807", "\"x\""},
+    {"{\"event\":{\"sequence\":18446744073709551616}}", "\"metadata\"", "\"sequence\""},
+};
+
+START_TEST(test_ocsf_values)
+{
+    const char *line = ocsf_values[_i].line;
+    const struct export_form form = {.format = EXPORT_OCSF_FORMAT};
+    struct text text = TEXT_EMPTY;
+    struct record record;
+    size_t at = 0;
+
+    ck_assert_ptr_null(record_parse(line, strlen(line), &record, &at));
+    export_record(&text, &form, NULL, &record);
+    ck_assert(!text.failed);
+    json_t *json = json_loads(text.data, JSON_REJECT_DUPLICATES, NULL);
+    ck_assert_msg(json != NULL, "%s", text.data);
+    ck_assert_msg(strstr(text.data, ocsf_values[_i].has) != NULL, "%s", text.data);
+    ck_assert_msg(strstr(text.data, ocsf_values[_i].lacks) == NULL, "%s", text.data);
+    json_decref(json);
+    text_release(&text);
+}
+END_TEST
+
+/* That a line is printable says nothing of a value that does not stand in it. */
+START_TEST(test_ocsf_value_from_elsewhere)
+{
+    static const char bytes[] = "\"h\x7F\""
+                                "{\"host\":{\"name\":\"x\"}}"
+                                "\"h\x7F\"";
+    const struct export_form form = {.format = EXPORT_OCSF_FORMAT};
+    const size_t length = sizeof(bytes) - 1 - 8;
+    struct record record;
+    size_t at = 0;
+
+    ck_assert_ptr_null(record_parse(bytes + 4, length, &record, &at));
+    for (int i = 0; i < 2; i++) {
+        struct text text = TEXT_EMPTY;
+        record.field[RECORD_HOST] = (struct slice){bytes + (i == 0 ? 0 : 4 + length), 4};
+        export_record(&text, &form, NULL, &record);
+        ck_assert_msg(strstr(text.data, "\"hostname\":\"h\\u007f\"") != NULL, "%s", text.data);
+        text_release(&text);
+    }
+}
+END_TEST
+
 static const struct review_line full = {
     .user = 0,
     .as_user = 65534,
@@ -805,6 +867,9 @@ int main(void)
     tcase_add_loop_test(tests, test_escapes, 0, sizeof(escapes) / sizeof(escapes[0]));
     tcase_add_test(tests, test_members);
     tcase_add_loop_test(tests, test_ocsf_of_each_action, 0, ACTIONS);
+    tcase_add_loop_test(tests, test_ocsf_values, 0,
+                        (int)(sizeof(ocsf_values) / sizeof(ocsf_values[0])));
+    tcase_add_test(tests, test_ocsf_value_from_elsewhere);
     tcase_add_test(tests, test_ocsf_table);
     tcase_add_test(tests, test_own_actions);
     tcase_add_test(tests, test_ocsf_of_times_and_grave_reasons);

@@ -442,6 +442,41 @@ START_TEST(shown_at_each_place)
 }
 END_TEST
 
+/* Each byte at each place, in texts that are looked at in steps of 64, of 16, and less. */
+START_TEST(printable_at_each_place)
+{
+    char bytes[150];
+
+    ck_assert(text_is_printable(NULL, 0));
+    for (size_t length = 1; length <= sizeof(bytes); length += length < 20 ? 1 : 13) {
+        memset(bytes, '~', sizeof(bytes));
+        for (size_t at = 0; at < length; at++) {
+            for (int byte = 0; byte < 256; byte++) {
+                bytes[at] = (char)byte;
+                if (text_is_printable(bytes, length) != (byte >= ' ' && byte <= '~')) {
+                    ck_abort_msg("byte %d at %zu of %zu", byte, at, length);
+                }
+            }
+            bytes[at] = ' ';
+        }
+    }
+}
+END_TEST
+
+START_TEST(whole_members)
+{
+    struct text text = TEXT_EMPTY;
+
+    text_json_open(&text, NULL, '{');
+    text_json_member(&text, "\"a\":", 4, "1", 1);
+    text_json_member(&text, "\"b\":", 4, "[2,3]", 5);
+    text_json_unsigned(&text, "c", 4);
+    text_json_close(&text, '}');
+    ck_assert_str_eq(text.data, "{\"a\":1,\"b\":[2,3],\"c\":4}");
+    text_release(&text);
+}
+END_TEST
+
 /* A name that needs an escape leaves nothing of the attempt without. */
 START_TEST(names_of_both_kinds)
 {
@@ -466,6 +501,8 @@ int main(void)
     TCase *json = tcase_create("json");
     tcase_set_timeout(json, 120);
     tcase_add_loop_test(json, escaper, 0, sizeof(escapes) / sizeof(escapes[0]));
+    tcase_add_test(json, printable_at_each_place);
+    tcase_add_test(json, whole_members);
     tcase_add_test(json, shown_at_each_place);
     tcase_add_test(json, names_of_both_kinds);
     tcase_add_test(json, every_byte_is_seen_at_every_place);

@@ -57,6 +57,19 @@ static const char product[] = STRING("version", "1.8.0") "," KEY_TEXT("product")
 static const struct ocsf_class set_user = {1007, 5, "Set User ID", process_json};
 static const struct ocsf_class other_process = {1007, 99, NULL, process_json};
 
+/* A record, and what several of its objects ask for. */
+struct view {
+    const struct record *record;
+    bool printable; /* its line: a value of it is shown as it is */
+    bool denied;    /* status_id 2, and the action that OCSF calls Denied */
+    /* OCSF has no word for it: action_id 3 (Observed) and disposition_id 17 (Logged) come
+     * nearest. */
+    bool would_deny;
+    bool decision; /* export_is_decision() */
+    bool known;    /* by this version: action */
+    enum audit_action action;
+};
+
 /* What a call of MI does to its object. Own actions of daemons are not guessed from their names;
  * what is done with an operation that was started belongs to that call, which may have been any. */
 static struct ocsf_class call_of(const struct record *record)
@@ -96,12 +109,10 @@ static struct ocsf_class call_of(const struct record *record)
 
 /* A change of identity, or a library that is loaded, is a Process Activity, whatever its outcome;
  * everything else is a call. */
-static struct ocsf_class class_of(const struct record *record)
+static struct ocsf_class class_of(const struct view *view)
 {
-    enum audit_action action;
-
-    if (export_action(record, &action)) {
-        switch (action) {
+    if (view->known) {
+        switch (view->action) {
         case AUDIT_ACTION_SWITCH:
         case AUDIT_ACTION_RESTORE:
         case AUDIT_ACTION_DROP:
@@ -113,19 +124,7 @@ static struct ocsf_class class_of(const struct record *record)
             break;
         }
     }
-    return call_of(record);
-}
-
-/* status_id 2, and the action that OCSF calls Denied. */
-static bool denied(const struct record *record)
-{
-    return record_is(record, RECORD_DECISION, "deny");
-}
-
-/* OCSF has no word for it: action_id 3 (Observed) and disposition_id 17 (Logged) come nearest. */
-static bool would_deny(const struct record *record)
-{
-    return record_is(record, RECORD_WOULD_DENY, "true");
+    return call_of(view->record);
 }
 
 static void begin_member(struct text *text, struct key key)
@@ -133,8 +132,13 @@ static void begin_member(struct text *text, struct key key)
     text_json_key(text, key.text, key.length);
 }
 
+/* Most are small. */
 static void put_unsigned(struct text *text, struct key key, uint64_t value)
 {
+    if (value < 10) {
+        text_json_member(text, key.text, key.length, &(char){(char)('0' + value)}, 1);
+        return;
+    }
     begin_member(text, key);
     text_append_unsigned(text, value);
     text->comma = true;
@@ -146,71 +150,93 @@ static void put_string(struct text *text, struct key key, const char *value)
     text_json_string(text, NULL, value);
 }
 
-static void open_member(struct text *text, struct key key, char bracket)
+/* What is the same in many records. */
+static void put_json(struct text *text, struct key key, const char *json)
 {
-    begin_member(text, key);
-    text_json_open(text, NULL, bracket);
+    text_json_member(text, key.text, key.length, json, strlen(json));
 }
 
-/* The value as it stands in the record, which has it. */
-static void put_value(struct text *text, struct key key, const struct slice *value)
+static void open_member(struct text *text, struct key key, char bracket)
 {
+    text_json_member(text, key.text, key.length, &bracket, 1);
+    text->comma = false;
+}
+
+/* The value as it stands in the record, which has it. Some are not in its line: they were made. */
+static void put_value(struct text *text, struct key key, const struct view *view,
+                      const struct slice *value)
+{
+    const struct record *record = view->record;
+
+    if (view->printable && value->at >= record->line &&
+        value->at + value->length <= record->line + record->length) {
+        text_json_member(text, key.text, key.length, value->at, value->length);
+        return;
+    }
     begin_member(text, key);
     text_json_shown(text, value->at, value->length);
     text->comma = true;
 }
 
 /* A number that others may hold in a double (RFC 8259, 6) or in 32 bits: any other is left out. */
-static void number(struct text *text, struct key key, const struct record *record,
+static void number(struct text *text, struct key key, const struct view *view,
                    enum record_field field)
 {
+    const struct slice *slice = &view->record->field[field];
     uint64_t value;
 
-    if (record_number(record, field, &value)) {
+    if (!record_number(view->record, field, &value)) {
+        return;
+    }
+    /* It has digits alone, in quotes or without: without a zero in front it is written so. */
+    const size_t quote = slice->at[0] == '"';
+    if (slice->at[quote] != '0') {
+        text_json_member(text, key.text, key.length, slice->at + quote, slice->length - 2 * quote);
+    } else {
         put_unsigned(text, key, value);
     }
 }
 
 /* Only a JSON string: another type in that place would break the schema. It keeps the escapes of
  * the record. */
-static void string(struct text *text, struct key key, const struct record *record,
+static void string(struct text *text, struct key key, const struct view *view,
                    enum record_field field)
 {
-    if (export_has(record, field) && record->field[field].at[0] == '"') {
-        put_value(text, key, &record->field[field]);
+    if (export_has(view->record, field) && view->record->field[field].at[0] == '"') {
+        put_value(text, key, view, &view->record->field[field]);
     }
 }
 
 /* timestamp_t of OCSF. */
-static void milliseconds(struct text *text, struct key key, const struct record *record,
+static void milliseconds(struct text *text, struct key key, const struct view *view,
                          enum record_field field)
 {
     int64_t time;
 
-    if (record_time(record, field, &time)) {
+    if (record_time(view->record, field, &time)) {
         put_unsigned(text, key, (uint64_t)(time / 1000000));
     }
 }
 
 /* 1 Informational to 4 High. A forged handle is an attack or a memory error; lost records and a
  * missing policy leave a host unguarded or unrecorded. */
-static unsigned severity_id(const struct record *record)
+static unsigned severity_id(const struct view *view)
 {
     static const char *const grave[] = {"handle-forged", "audit-failed", "no-policy"};
 
-    if (export_has(record, RECORD_LOST_COUNT)) {
+    if (export_has(view->record, RECORD_LOST_COUNT)) {
         return 4;
     }
-    for (size_t i = 0; denied(record) && i < sizeof(grave) / sizeof(grave[0]); i++) {
-        if (record_is(record, RECORD_REASON, grave[i])) {
+    for (size_t i = 0; view->denied && i < sizeof(grave) / sizeof(grave[0]); i++) {
+        if (record_is(view->record, RECORD_REASON, grave[i])) {
             return 4;
         }
     }
-    return denied(record) ? 3 : would_deny(record) ? 2 : 1;
+    return view->denied ? 3 : view->would_deny ? 2 : 1;
 }
 
 /* type_uid is defined as class_uid * 100 + activity_id. */
-static void write_class(struct text *text, const struct record *record, struct ocsf_class kind)
+static void write_class(struct text *text, const struct view *view, struct ocsf_class kind)
 {
     text_append(text, kind.json);
     text->comma = true;
@@ -218,162 +244,163 @@ static void write_class(struct text *text, const struct record *record, struct o
     if (kind.activity_name != NULL) {
         put_string(text, KEY("activity_name"), kind.activity_name);
     } else {
-        string(text, KEY("activity_name"), record, RECORD_ACTION);
+        string(text, KEY("activity_name"), view, RECORD_ACTION);
     }
     put_unsigned(text, KEY("type_uid"), kind.class_uid * 100 + kind.activity);
-    put_unsigned(text, KEY("severity_id"), severity_id(record));
+    put_unsigned(text, KEY("severity_id"), severity_id(view));
 }
 
 /* start_time and end_time belong to a grouped record, and are absent in others. */
-static void write_time(struct text *text, const struct record *record)
+static void write_time(struct text *text, const struct view *view)
 {
     int64_t time;
 
     /* time is required; a record without one says 0, which no reader takes for a real time. */
     put_unsigned(text, KEY("time"),
-                 record_time(record, RECORD_TIMESTAMP, &time) ? (uint64_t)(time / 1000000) : 0);
-    milliseconds(text, KEY("start_time"), record, RECORD_START);
-    milliseconds(text, KEY("end_time"), record, RECORD_END);
-    put_unsigned(text, KEY("count"), export_repeats(record));
+                 record_time(view->record, RECORD_TIMESTAMP, &time) ? (uint64_t)(time / 1000000)
+                                                                    : 0);
+    milliseconds(text, KEY("start_time"), view, RECORD_START);
+    milliseconds(text, KEY("end_time"), view, RECORD_END);
+    put_unsigned(text, KEY("count"), export_repeats(view->record));
 }
 
 /* action_id and disposition_id belong to the profile security_control, which only a decision
  * has. */
-static void write_status(struct text *text, const struct record *record)
+static void write_status(struct text *text, const struct view *view)
 {
     enum audit_reason reason;
 
-    string(text, KEY("message"), record, RECORD_MESSAGE);
-    put_unsigned(text, KEY("status_id"), denied(record) ? 2 : 1);
-    string(text, KEY("status_code"), record, RECORD_REASON);
-    if (export_reason(record, &reason)) {
+    string(text, KEY("message"), view, RECORD_MESSAGE);
+    put_unsigned(text, KEY("status_id"), view->denied ? 2 : 1);
+    string(text, KEY("status_code"), view, RECORD_REASON);
+    if (export_reason(view->record, &reason)) {
         put_string(text, KEY("status_detail"), audit_reasons[reason].text);
     }
-    if (export_is_decision(record)) {
-        bool would = would_deny(record);
-        put_unsigned(text, KEY("action_id"), denied(record) ? 2 : would ? 3 : 1);
-        put_unsigned(text, KEY("disposition_id"), denied(record) ? 2 : would ? 17 : 1);
+    if (view->decision) {
+        bool would = view->would_deny;
+        put_unsigned(text, KEY("action_id"), view->denied ? 2 : would ? 3 : 1);
+        put_unsigned(text, KEY("disposition_id"), view->denied ? 2 : would ? 17 : 1);
     }
 }
 
 /* The profiles name where attributes such as action_id, auid and device come from. */
-static void write_metadata(struct text *text, const struct record *record)
+static void write_metadata(struct text *text, const struct view *view)
 {
     open_member(text, KEY("metadata"), '{');
     text_append(text, product);
     text->comma = true;
-    open_member(text, KEY("profiles"), '[');
-    if (export_is_decision(record) || export_has(record, RECORD_RULE)) { /* which policy is of */
-        text_json_string(text, NULL, "security_control");
-    }
-    text_json_string(text, NULL, "linux/linux_users");
-    text_json_string(text, NULL, "host");
-    text_json_close(text, ']');
-    string(text, KEY("uid"), record, RECORD_EVENT_ID);
-    number(text, KEY("sequence"), record, RECORD_SEQUENCE);
-    string(text, KEY("event_code"), record, RECORD_CODE);
-    string(text, KEY("correlation_uid"), record, RECORD_SESSION);
+    /* A policy is of security_control, too. */
+    put_json(text, KEY("profiles"),
+             view->decision || export_has(view->record, RECORD_RULE)
+                 ? "[\"security_control\",\"linux/linux_users\",\"host\"]"
+                 : "[\"linux/linux_users\",\"host\"]");
+    string(text, KEY("uid"), view, RECORD_EVENT_ID);
+    number(text, KEY("sequence"), view, RECORD_SEQUENCE);
+    string(text, KEY("event_code"), view, RECORD_CODE);
+    string(text, KEY("correlation_uid"), view, RECORD_SESSION);
     text_json_close(text, '}');
 }
 
 /* Left out when the record has neither: an empty object is not a user. */
-static void write_user(struct text *text, const struct record *record, enum record_field id,
+static void write_user(struct text *text, const struct view *view, enum record_field id,
                        enum record_field name)
 {
-    if (export_has(record, id) || export_has(record, name)) {
+    if (export_has(view->record, id) || export_has(view->record, name)) {
         open_member(text, KEY("user"), '{');
-        string(text, KEY("uid"), record, id);
-        string(text, KEY("name"), record, name);
+        string(text, KEY("uid"), view, id);
+        string(text, KEY("name"), view, name);
         text_json_close(text, '}');
     }
 }
 
 /* The process of the host, with the identity at use. ptid is OCSF's name for a thread id. */
-static void write_process(struct text *text, const struct record *record)
+static void write_process(struct text *text, const struct view *view)
 {
     open_member(text, KEY("process"), '{');
-    number(text, KEY("pid"), record, RECORD_PID);
-    string(text, KEY("uid"), record, RECORD_ENTITY);
-    string(text, KEY("name"), record, RECORD_PROCESS_NAME);
-    if (export_has(record, RECORD_EXECUTABLE) && export_has(record, RECORD_PROCESS_NAME)) {
+    number(text, KEY("pid"), view, RECORD_PID);
+    string(text, KEY("uid"), view, RECORD_ENTITY);
+    string(text, KEY("name"), view, RECORD_PROCESS_NAME);
+    if (export_has(view->record, RECORD_EXECUTABLE) &&
+        export_has(view->record, RECORD_PROCESS_NAME)) {
         open_member(text, KEY("file"), '{');
-        string(text, KEY("name"), record, RECORD_PROCESS_NAME);
-        string(text, KEY("path"), record, RECORD_EXECUTABLE);
+        string(text, KEY("name"), view, RECORD_PROCESS_NAME);
+        string(text, KEY("path"), view, RECORD_EXECUTABLE);
         put_unsigned(text, KEY("type_id"), 1); /* a regular file */
         text_json_close(text, '}');
     }
-    number(text, KEY("ptid"), record, RECORD_TID);
-    write_user(text, record, RECORD_CURRENT_USER_ID, RECORD_CURRENT_USER_NAME);
-    number(text, KEY("euid"), record, RECORD_CURRENT_USER_ID);
-    number(text, KEY("egid"), record, RECORD_CURRENT_GROUP_ID);
-    number(text, KEY("auid"), record, RECORD_LOGINUID);
+    number(text, KEY("ptid"), view, RECORD_TID);
+    write_user(text, view, RECORD_CURRENT_USER_ID, RECORD_CURRENT_USER_NAME);
+    number(text, KEY("euid"), view, RECORD_CURRENT_USER_ID);
+    number(text, KEY("egid"), view, RECORD_CURRENT_GROUP_ID);
+    number(text, KEY("auid"), view, RECORD_LOGINUID);
     text_json_close(text, '}');
 }
 
 /* The user of the actor is who opened the session; its process carries who used it. */
-static void write_actor(struct text *text, const struct record *record)
+static void write_actor(struct text *text, const struct view *view)
 {
     open_member(text, KEY("actor"), '{');
-    write_user(text, record, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME);
-    if (export_has(record, RECORD_SESSION)) {
+    write_user(text, view, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME);
+    if (export_has(view->record, RECORD_SESSION)) {
         open_member(text, KEY("session"), '{');
-        string(text, KEY("uid"), record, RECORD_SESSION);
+        string(text, KEY("uid"), view, RECORD_SESSION);
         text_json_close(text, '}');
     }
-    write_process(text, record);
+    write_process(text, view);
     text_json_close(text, '}');
 }
 
 /* One resource: a class, or what an own action was asked for. */
-static void write_resources(struct text *text, const struct record *record)
+static void write_resources(struct text *text, const struct view *view)
 {
-    bool class_named = export_has(record, RECORD_CLASS) || export_has(record, RECORD_NAMESPACE);
+    bool class_named =
+        export_has(view->record, RECORD_CLASS) || export_has(view->record, RECORD_NAMESPACE);
 
-    if (!class_named && !export_has(record, RECORD_RESOURCE) &&
-        !export_has(record, RECORD_OBJECT_NAME)) {
+    if (!class_named && !export_has(view->record, RECORD_RESOURCE) &&
+        !export_has(view->record, RECORD_OBJECT_NAME)) {
         return;
     }
     open_member(text, KEY("resources"), '[');
     text_json_open(text, NULL, '{');
-    string(text, KEY("name"), record, class_named ? RECORD_CLASS : RECORD_RESOURCE);
-    string(text, KEY("uid"), record, RECORD_OBJECT_NAME);
-    put_string(text, KEY("type"), class_named ? "CIM class" : "resource");
-    string(text, KEY("namespace"), record, RECORD_NAMESPACE);
+    string(text, KEY("name"), view, class_named ? RECORD_CLASS : RECORD_RESOURCE);
+    string(text, KEY("uid"), view, RECORD_OBJECT_NAME);
+    put_json(text, KEY("type"), class_named ? "\"CIM class\"" : "\"resource\"");
+    string(text, KEY("namespace"), view, RECORD_NAMESPACE);
     text_json_close(text, '}');
     text_json_close(text, ']');
 }
 
 /* operation and service.name are required: where the record has no call, its action and "miguard"
  * stand for them. */
-static void write_api(struct text *text, const struct record *record)
+static void write_api(struct text *text, const struct view *view)
 {
     open_member(text, KEY("api"), '{');
-    if (export_has(record, RECORD_OPERATION)) {
-        string(text, KEY("operation"), record, RECORD_OPERATION);
-    } else if (export_has(record, RECORD_ACTION)) {
-        string(text, KEY("operation"), record, RECORD_ACTION);
+    if (export_has(view->record, RECORD_OPERATION)) {
+        string(text, KEY("operation"), view, RECORD_OPERATION);
+    } else if (export_has(view->record, RECORD_ACTION)) {
+        string(text, KEY("operation"), view, RECORD_ACTION);
     } else {
-        put_string(text, KEY("operation"), "unknown");
+        put_json(text, KEY("operation"), "\"unknown\"");
     }
     open_member(text, KEY("service"), '{');
-    if (export_has(record, RECORD_PROVIDER)) {
-        string(text, KEY("name"), record, RECORD_PROVIDER);
+    if (export_has(view->record, RECORD_PROVIDER)) {
+        string(text, KEY("name"), view, RECORD_PROVIDER);
     } else {
-        put_string(text, KEY("name"), "miguard");
+        put_json(text, KEY("name"), "\"miguard\"");
     }
     text_json_close(text, '}');
     text_json_close(text, '}');
-    write_resources(text, record);
+    write_resources(text, view);
 }
 
 /* src_endpoint and device are the same host: it makes the call and decides about it. */
-static void write_host(struct text *text, struct key key, const struct record *record, bool device)
+static void write_host(struct text *text, struct key key, const struct view *view, bool device)
 {
     open_member(text, key, '{');
-    if (export_has(record, RECORD_HOST)) {
-        string(text, KEY("hostname"), record, RECORD_HOST);
+    if (export_has(view->record, RECORD_HOST)) {
+        string(text, KEY("hostname"), view, RECORD_HOST);
     } else {
-        put_string(text, KEY("hostname"), "unknown"); /* the object needs one of its names */
+        put_json(text, KEY("hostname"), "\"unknown\""); /* the object needs one of its names */
     }
     if (device) {
         /* 0: what kind of device it is is not known. */
@@ -383,13 +410,13 @@ static void write_host(struct text *text, struct key key, const struct record *r
 }
 
 /* The rule that decided, when one did. */
-static void write_policy(struct text *text, const struct record *record)
+static void write_policy(struct text *text, const struct view *view)
 {
-    if (export_has(record, RECORD_RULE)) {
+    if (export_has(view->record, RECORD_RULE)) {
         open_member(text, KEY("policy"), '{');
-        string(text, KEY("name"), record, RECORD_RULE);
-        string(text, KEY("uid"), record, RECORD_RULE_SOURCE);
-        string(text, KEY("desc"), record, RECORD_RULE_REASON);
+        string(text, KEY("name"), view, RECORD_RULE);
+        string(text, KEY("uid"), view, RECORD_RULE_SOURCE);
+        string(text, KEY("desc"), view, RECORD_RULE_REASON);
         text_json_close(text, '}');
     }
 }
@@ -469,18 +496,18 @@ static const struct key paths[RECORD_FIELD_COUNT] = {
 #undef END_PATH
 };
 
-static void write_fields(struct text *text, const struct record *record,
+static void write_fields(struct text *text, const struct view *view,
                          const enum record_field *fields, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (record->field[fields[i]].at != NULL) {
-            put_value(text, paths[fields[i]], &record->field[fields[i]]);
+        if (view->record->field[fields[i]].at != NULL) {
+            put_value(text, paths[fields[i]], view, &view->record->field[fields[i]]);
         }
     }
 }
 
 /* Process Activity has no place for the call that it belongs to. */
-static void write_unmapped(struct text *text, const struct record *record, bool call)
+static void write_unmapped(struct text *text, const struct view *view, bool call)
 {
     static const enum record_field of_call[] = {
         RECORD_OPERATION, RECORD_PROVIDER, RECORD_NAMESPACE,
@@ -488,33 +515,48 @@ static void write_unmapped(struct text *text, const struct record *record, bool 
     };
 
     open_member(text, KEY("unmapped"), '{');
-    write_fields(text, record, unmapped, sizeof(unmapped) / sizeof(unmapped[0]));
+    write_fields(text, view, unmapped, sizeof(unmapped) / sizeof(unmapped[0]));
     if (!call) {
-        write_fields(text, record, of_call, sizeof(of_call) / sizeof(of_call[0]));
+        write_fields(text, view, of_call, sizeof(of_call) / sizeof(of_call[0]));
     }
     text_json_close(text, '}');
+}
+
+static struct view view_of(const struct record *record)
+{
+    struct view view = {
+        .record = record,
+        .printable = text_is_printable(record->line, record->length),
+        .denied = record_is(record, RECORD_DECISION, "deny"),
+        .would_deny = record_is(record, RECORD_WOULD_DENY, "true"),
+    };
+
+    view.known = export_action(record, &view.action);
+    view.decision = view.known ? export_action_decides(view.action) : export_is_decision(record);
+    return view;
 }
 
 /* No newline: export_record() adds it. */
 void export_ocsf(struct text *text, const struct record *record)
 {
-    const struct ocsf_class kind = class_of(record);
+    const struct view own = view_of(record), *view = &own;
+    const struct ocsf_class kind = class_of(view);
     bool call = kind.class_uid == 6003;
 
     text_json_open(text, NULL, '{');
-    write_class(text, record, kind);
-    write_time(text, record);
-    write_status(text, record);
-    write_metadata(text, record);
-    write_actor(text, record);
+    write_class(text, view, kind);
+    write_time(text, view);
+    write_status(text, view);
+    write_metadata(text, view);
+    write_actor(text, view);
     if (call) {
-        write_api(text, record);
-        write_host(text, KEY("src_endpoint"), record, false);
+        write_api(text, view);
+        write_host(text, KEY("src_endpoint"), view, false);
     } else {
-        write_process(text, record);
+        write_process(text, view);
     }
-    write_policy(text, record);
-    write_host(text, KEY("device"), record, true);
-    write_unmapped(text, record, call);
+    write_policy(text, view);
+    write_host(text, KEY("device"), view, true);
+    write_unmapped(text, view, call);
     text_json_close(text, '}');
 }

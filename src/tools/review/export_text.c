@@ -340,16 +340,20 @@ bool export_reason(const struct record *record, enum audit_reason *ret_reason)
     return false;
 }
 
-/* A later version's action is a decision when it names an operation. Actions are in the order of
- * the list in model/event.h: those about the log and the policy come first, and one that was added
- * later is last. */
+/* Actions are in the order of the list in model/event.h: those about the log and the policy come
+ * first, and one that was added later is last. */
+bool export_action_decides(enum audit_action action)
+{
+    return action >= AUDIT_ACTION_SESSION_OPEN && action != AUDIT_ACTION_STATE_SET_ASIDE;
+}
+
+/* A later version's action is a decision when it names an operation. */
 bool export_is_decision(const struct record *record)
 {
     enum audit_action action;
 
-    return export_action(record, &action)
-               ? action >= AUDIT_ACTION_SESSION_OPEN && action != AUDIT_ACTION_STATE_SET_ASIDE
-               : export_has(record, RECORD_OPERATION);
+    return export_action(record, &action) ? export_action_decides(action)
+                                          : export_has(record, RECORD_OPERATION);
 }
 
 /* A record of permissive mode counts: the call would have been refused. */

@@ -65,7 +65,8 @@ bool export_reason(const struct record *record, enum audit_reason *ret_reason);
 const char *export_action_text(const struct record *record);
 /* A decision about a caller, and not a record about the log or the policy. */
 bool export_is_decision(const struct record *record);
-bool export_is_refusal(const struct record *record); /* denied, or would have been */
+bool export_action_decides(enum audit_action action); /* the same, of one that is known */
+bool export_is_refusal(const struct record *record);  /* denied, or would have been */
 
 /* Steps through an object or an array that record_parse() has checked. *at is 0 at first. The name
  * has its quotes. False at its end. */
