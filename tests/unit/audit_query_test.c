@@ -691,6 +691,56 @@ START_TEST(parts_of_a_second)
 END_TEST
 
 /* Each word of the list is one. */
+/* A word at each place of strings of some lengths, in either case, and what is nearly that word. */
+START_TEST(text_at_each_place)
+{
+    static const struct {
+        const char *word, *text;
+        bool found;
+    } words[] = {
+        {"mg_needle", "MG_Needle", true},
+        {"mg_needle", "MG_Need1e", false},
+        {"mg_needle", "NG_Needle", false},
+        {"mg_needle", "MG_Needlf", false},
+        {"mg_needle", "MG\x7fNeedle", false},
+        {"[k", "[K", true},
+        {"[k", "{k", false},
+        {"k@", "k`", false},
+        {"k@", "K@", true},
+        {"@", "`", false},
+        {"Q", "q", true},
+        {"q", "Q", true},
+        {"\xc3\xa4", "\xc3\xa4", true},
+        {"\xc3\xa4", "\xe3\xa4", false},
+        {"a/b", "A\\/B", true},
+        {"a\tb", "A\\tB", true},
+        {"a\\b", "A\\\\B", true},
+        {"mg", "M\\u0047", true},
+    };
+    const char filler[] = "..........................................................";
+    char line[256];
+
+    for (size_t i = 0; i < LENGTH(words); i++) {
+        struct query *query = query_new();
+        struct record record;
+        size_t at;
+        ck_assert_int_eq(query_add(query, "--text", words[i].word, NULL), MIGUARD_OK);
+        for (int before = 0; before < 40; before++) {
+            for (int behind = 0; behind < 20; behind++) {
+                snprintf(line, sizeof(line), "{\"miguard\":{\"class\":\"%.*s%s%.*s\"}}", before,
+                         filler, words[i].text, behind, filler);
+                const char *fault = record_parse(line, strlen(line), &record, &at);
+                ck_assert_msg(fault == NULL || strstr(words[i].text, "\xe3") != NULL, "%s: %s",
+                              line, fault);
+                ck_assert_msg(fault != NULL || query_matches(query, &record) == words[i].found,
+                              "%s in %s", words[i].word, line);
+            }
+        }
+        query_free(query);
+    }
+}
+END_TEST
+
 START_TEST(each_word)
 {
     int64_t first = 0, last = 0;
@@ -724,6 +774,7 @@ static Suite *suite(void)
     tcase_add_loop_test(all, wrong_row, 0, LENGTH(wrong));
     tcase_add_loop_test(all, time_row, 0, LENGTH(times));
     tcase_add_test(all, parts_of_a_second);
+    tcase_add_test(all, text_at_each_place);
     tcase_add_test(all, each_word);
     suite_add_tcase(whole, all);
     return whole;
