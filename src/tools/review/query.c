@@ -869,7 +869,7 @@ static sixteen same_letters(const char *at, char letter)
     return (sixteen)((now | case_bit(letter)) == (unsigned char)fold(letter, KIND_ANY_CASE));
 }
 
-static bool is_none(sixteen which)
+static bool all_zero(sixteen which)
 {
     uint64_t half[2];
 
@@ -904,7 +904,7 @@ static bool contains_word(const char *text, size_t length, const char *word, siz
     for (; at + AT_ONCE <= places; at += AT_ONCE) {
         const sixteen both =
             same_letters(text + at, word[0]) & same_letters(text + at + last, word[last]);
-        if (!is_none(both) && begins_within(text + at, AT_ONCE, word, word_length)) {
+        if (!all_zero(both) && begins_within(text + at, AT_ONCE, word, word_length)) {
             return true;
         }
     }

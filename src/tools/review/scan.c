@@ -399,7 +399,7 @@ static void take_long_line(const struct scan *scan, struct scan_piece *piece, si
     }
 }
 
-/* The newline that ends the line; NULL: there is none. *ret_like: the line is like one before,
+/* The newline that ends the line; NULL without one. *ret_like: the line is like one before,
  * which was seen without looking for the newline. Not where lines are passed by their time, or
  * given to the caller. */
 static const char *line_end(struct worker *worker, const struct scan_piece *piece, size_t at,
