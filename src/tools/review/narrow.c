@@ -386,7 +386,7 @@ static bool has_mark(const struct narrow_marks *marks, uint64_t offset)
 }
 
 /* One sample of the process between two bytes, by halves: where it has none in the upper half, in
- * the lower one. False: they are close enough, or none is found near the middle, which says nothing
+ * the lower one. False: they are close enough, or the middle has none near it, which says nothing
  * of where others are. */
 static bool add_of_process(struct look *look, struct narrow_marks *marks, uint64_t low,
                            uint64_t high, uint64_t entity)
