@@ -103,13 +103,13 @@ refuses_the_last_one() {
 # A path that is not there would be an error of this machine, not of the units.
 units_are_right() {
     mkdir "$tmp/units" || return 1
-    for unit in "$recipes"/rsync/miguard-bundle-*; do
+    for unit in "$recipes"/rsync/miguard-bundle-* "$recipes"/rsyslog/miguard-*; do
         sed "s|/usr/bin/miguard|$miguard|; s|/usr/bin/rsync|/bin/true|" "$unit" >"$tmp/units/${unit##*/}"
     done
     systemd-analyze verify --man=no "$tmp"/units/* >"$tmp/out" 2>&1
     status=$?
     cat "$tmp/out"
-    [ $status -eq 0 ] && ! grep "miguard-bundle" "$tmp/out"
+    [ $status -eq 0 ] && ! grep "miguard-" "$tmp/out"
 }
 
 if command -v ansible-playbook >/dev/null; then
@@ -130,7 +130,7 @@ fi
 if command -v systemd-analyze >/dev/null; then
     check "the units are in order" units_are_right
 else
-    skip "the units of policy/fleet/rsync: systemd-analyze is not installed"
+    skip "the units of policy/fleet: systemd-analyze is not installed"
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
