@@ -290,6 +290,15 @@ static void start_request(enum act act, const char *name_space, const char *clas
     }
 }
 
+/* What a provider's thread has is released a moment after its last answer was read. */
+static bool no_session_left(void)
+{
+    for (int i = 0; i < 30000 && session_in_use() > 0; i++) {
+        nap(1);
+    }
+    return session_in_use() == 0;
+}
+
 START_TEST(test_request)
 {
     MI_Operation operation = MI_OPERATION_NULL;
@@ -304,7 +313,7 @@ START_TEST(test_request)
     ck_assert_int_eq(MI_Session_Close(&session, NULL, NULL), MI_RESULT_OK);
     stop_host();
     ck_assert(no_operation_left());
-    ck_assert_uint_eq(session_in_use(), 0);
+    ck_assert(no_session_left());
     ck_assert_uint_eq(context_in_use(), 0);
 }
 END_TEST
@@ -710,7 +719,7 @@ START_TEST(test_same_classes)
     /* The one that was made first goes first. */
     ck_assert_int_eq(MI_Session_Close(&session, NULL, NULL), MI_RESULT_OK);
     stop_host();
-    ck_assert_uint_eq(session_in_use(), 0);
+    ck_assert(no_session_left());
 }
 END_TEST
 

@@ -6,7 +6,7 @@
 #     collected.sh records|heads [FILE...]         (/var/log/journal/remote/*.journal*)
 #
 # Each file is read by itself. `journalctl -D FOLDER` merges the files by sequence number, boot and time, and of
-# hosts whose entries it cannot tell apart it prints some and leaves out others without a word (systemd 252).
+# hosts that have one boot id it prints some entries and leaves out others, with no warning (systemd 252).
 #
 # Exit status: 0, or 3 when a file could not be read; the others are printed all the same.
 usage() {
