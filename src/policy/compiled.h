@@ -100,7 +100,8 @@ struct question {
 /* The host and the time that the call does not give are found here, so that no caller can forget
  * them. NULL names become "", and an identity that is not valid becomes NULL, which no key covers.
  */
-struct question policy_question_of(const struct policy *policy, const struct policy_call *call);
+void policy_question_of(const struct policy *policy, const struct policy_call *call,
+                        struct question *ret_question);
 
 /* Whether the moment is one of these. */
 bool policy_time_within(const struct draft_times *times, int64_t moment);
@@ -179,6 +180,7 @@ static inline bool rule_set_has(const struct rule_set *set, uint32_t rule)
 /* What either has. */
 static inline void rule_set_join(struct rule_set *set, const struct rule_set *other)
 {
+#pragma GCC unroll 16
     for (int i = 0; i < RULE_WORDS; i++) {
         set->word[i] |= other->word[i];
     }
@@ -187,6 +189,7 @@ static inline void rule_set_join(struct rule_set *set, const struct rule_set *ot
 /* What both have. */
 static inline void rule_set_keep(struct rule_set *set, const struct rule_set *other)
 {
+#pragma GCC unroll 16
     for (int i = 0; i < RULE_WORDS; i++) {
         set->word[i] &= other->word[i];
     }
@@ -233,6 +236,8 @@ struct name_index {
     uint32_t mask;                /* slots - 1 */
     uint32_t count, limit;        /* of sets */
     uint64_t lengths;             /* 1 << length of each prefix that is there */
+    uint64_t whole;               /* 1 << length of each whole name that is there */
+    uint32_t longest;             /* of the whole names */
     bool given;                   /* some rule has the key */
     uint32_t step[UINT8_MAX + 1]; /* what each byte adds to a hash: folded where case is ignored */
 };

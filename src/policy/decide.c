@@ -32,9 +32,11 @@ static bool asks_for_record(unsigned audit, enum operation operation, bool refus
 }
 
 /* In permissive mode a refusal is let pass with would_deny, and recorded as a refusal. A session is
- * never revoked for what was let pass. */
-struct policy_verdict policy_conclude(const struct policy *policy, enum operation operation,
-                                      miguard_components mismatch, uint32_t rule, bool permissive)
+ * never revoked for what was let pass. Inlined, and nothing takes the address of what it returns:
+ * so the verdict is written once, where the caller wants it. */
+static inline __attribute__((always_inline)) struct policy_verdict
+conclude(const struct policy *policy, enum operation operation, miguard_components mismatch,
+         uint32_t rule, bool permissive, const char *class_name)
 {
     const struct outcome *outcome = rule != POLICY_NO_RULE ? &policy->rules[rule].outcome
                                     : mismatch != 0        ? &policy->differs
@@ -53,7 +55,14 @@ struct policy_verdict policy_conclude(const struct policy *policy, enum operatio
         .rule = outcome->name,
         .source = outcome->source,
         .reason = outcome->reason,
+        .class_name = class_name,
     };
+}
+
+struct policy_verdict policy_conclude(const struct policy *policy, enum operation operation,
+                                      miguard_components mismatch, uint32_t rule, bool permissive)
+{
+    return conclude(policy, operation, mismatch, rule, permissive, NULL);
 }
 
 /* The stricter of two outcomes that are both possible; the first of equals. Denied before let pass,
@@ -69,19 +78,24 @@ static struct policy_verdict stricter(const struct policy_verdict *one,
                                                                                           : *one;
 }
 
+static struct policy_verdict conclude_for(const struct policy *policy,
+                                          const struct question *question, uint32_t rule)
+{
+    return conclude(policy, question->operation, question->mismatch, rule, question->permissive,
+                    question->class_name);
+}
+
 /* before: the verdict that was possible so far, NULL when nothing was in doubt. */
 static struct policy_verdict conclude_also(const struct policy *policy,
                                            const struct question *question, uint32_t rule,
                                            const struct policy_verdict *before)
 {
-    struct policy_verdict verdict = policy_conclude(policy, question->operation, question->mismatch,
-                                                    rule, question->permissive);
+    struct policy_verdict verdict = conclude_for(policy, question, rule);
 
     if (before != NULL) {
         verdict = stricter(before, &verdict);
         verdict.name_invalid = true;
     }
-    verdict.class_name = question->class_name;
     return verdict;
 }
 
@@ -99,7 +113,8 @@ struct policy_verdict policy_decide_among(const struct policy *policy,
     for (; i != POLICY_NO_RULE; i = rule_set_next(candidates, i + 1)) {
         const struct rule *rule = &policy->rules[i];
         const char *why_not = policy_rule_why_not(rule, question);
-        const char *doubt = why_not == NULL ? policy_rule_doubt(rule, question) : NULL;
+        const char *doubt =
+            why_not == NULL && question->unreadable != 0 ? policy_rule_doubt(rule, question) : NULL;
         if (observer != NULL) {
             observer(context, i, rule->outcome.name, rule->outcome.source,
                      doubt != NULL ? doubt : why_not);
@@ -111,7 +126,8 @@ struct policy_verdict policy_decide_among(const struct policy *policy,
             break;
         }
     }
-    return conclude_also(policy, question, i, in_doubt ? &possible : NULL);
+    return in_doubt ? conclude_also(policy, question, i, &possible)
+                    : conclude_for(policy, question, i);
 }
 
 /* The class of the call after this one, or NULL. */
@@ -123,27 +139,50 @@ static const char *next_class(const struct policy_call *call, unsigned *index)
     return name != NULL && name[0] != '\0' ? name : NULL;
 }
 
-/* One decision for each class; index is 0 in the first round only. A call without a class is
- * decided once, with "". */
+/* Of the class that the question has. */
+static struct policy_verdict decide_class(const struct policy *policy,
+                                          const struct question *question,
+                                          const struct rule_set *candidates, bool indexed)
+{
+    struct rule_set left = *candidates;
+
+    if (indexed) {
+        policy_index_by_target(policy->index, question, &left);
+    }
+    return policy_decide_among(policy, question, &left, NULL, NULL);
+}
+
+/* One decision for each class. */
+static struct policy_verdict decide_further(const struct policy *policy,
+                                            const struct policy_call *call,
+                                            struct question *question,
+                                            const struct rule_set *candidates, bool indexed)
+{
+    struct policy_verdict strictest = decide_class(policy, question, candidates, indexed);
+    unsigned index = 0;
+
+    for (const char *name; (name = next_class(call, &index)) != NULL;) {
+        question->class_name = name;
+        struct policy_verdict verdict = decide_class(policy, question, candidates, indexed);
+        strictest = stricter(&strictest, &verdict);
+    }
+    question->class_name = strictest.class_name;
+    return strictest;
+}
+
+/* A call without a class is decided once, with "". Nearly all have one class at most, whose verdict
+ * is the answer as it is. */
 struct policy_verdict policy_decide_classes(const struct policy *policy,
                                             const struct policy_call *call,
                                             struct question *question,
                                             const struct rule_set *candidates, bool indexed)
 {
-    struct policy_verdict strictest = {0}; /* denies, if there were no class at all */
     unsigned index = 0;
 
-    for (const char *name = question->class_name; name != NULL; name = next_class(call, &index)) {
-        struct rule_set left = *candidates;
-        question->class_name = name;
-        if (indexed) {
-            policy_index_by_target(policy->index, question, &left);
-        }
-        struct policy_verdict verdict = policy_decide_among(policy, question, &left, NULL, NULL);
-        strictest = index == 0 ? verdict : stricter(&strictest, &verdict);
+    if (next_class(call, &index) == NULL) {
+        return decide_class(policy, question, candidates, indexed);
     }
-    question->class_name = strictest.class_name;
-    return strictest;
+    return decide_further(policy, call, question, candidates, indexed);
 }
 
 /* The first class is the one that the call is about; the others come from associations and
@@ -162,8 +201,9 @@ void policy_call_name(struct policy_call *call, const struct cim_names *names)
 /* The index only thins out; the rules that are left are asked one by one. */
 struct policy_verdict policy_decide(const struct policy *policy, const struct policy_call *call)
 {
-    struct question question = policy_question_of(policy, call);
+    struct question question;
 
+    policy_question_of(policy, call, &question);
     if (policy->rule_count == 0) {
         return policy_conclude(policy, question.operation, question.mismatch, POLICY_NO_RULE,
                                question.permissive);
@@ -181,8 +221,9 @@ struct policy_verdict policy_decide(const struct policy *policy, const struct po
 struct policy_verdict policy_explain(const struct policy *policy, const struct policy_call *call,
                                      policy_observer observer, void *context)
 {
-    struct question question = policy_question_of(policy, call);
+    struct question question;
 
+    policy_question_of(policy, call, &question);
     if (policy->rule_count == 0) {
         return policy_conclude(policy, question.operation, question.mismatch, POLICY_NO_RULE,
                                question.permissive);

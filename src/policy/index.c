@@ -118,18 +118,36 @@ static bool build_ranges(struct id_index *index, const struct keys *keys)
     return true;
 }
 
-/* Any of the groups may satisfy the key, so sets are joined before the others are taken away. -1
- * may find a set: matching refuses it. */
+/* Ids of one interval, and its number. */
+struct interval {
+    uint32_t first, last, at;
+};
+
+static struct interval interval_around(const struct id_index *index, uint32_t id)
+{
+    const uint32_t at = interval_of(index, id);
+
+    return (struct interval){
+        .first = index->starts[at],
+        .last = at + 1 < index->count ? index->starts[at + 1] - 1 : UINT32_MAX,
+        .at = at,
+    };
+}
+
+/* Any of the groups may satisfy the key, so sets are joined before the others are taken away. Ids
+ * of one identity are often near each other and far from those of the rules: an interval that has
+ * the next one, too, need not be searched for. -1 may find a set: matching refuses it. */
 static void keep_groups(const struct id_index *index, const struct miguard_identity *identity,
                         struct rule_set *set)
 {
-    uint32_t at = interval_of(index, identity->gid[IDENTITY_E]);
-    struct rule_set any = index->sets[at];
+    struct interval interval = interval_around(index, identity->gid[IDENTITY_E]);
+    struct rule_set any = index->sets[interval.at];
+
     for (uint32_t i = 0; i < identity->group_count; i++) {
-        uint32_t next = interval_of(index, identity->groups[i]);
-        if (next != at) { /* groups ascend: neighbours often share an interval */
-            rule_set_join(&any, &index->sets[next]);
-            at = next;
+        const uint32_t id = identity->groups[i];
+        if (id < interval.first || id > interval.last) {
+            interval = interval_around(index, id);
+            rule_set_join(&any, &index->sets[interval.at]);
         }
     }
     rule_set_keep(set, &any);
@@ -197,6 +215,10 @@ static void keep_capabilities(const struct capability_index *index,
     uint64_t held = identity != NULL ? identity->cap[IDENTITY_CAP_EFFECTIVE] & index->used : 0;
 
     if (held == index->used) { /* all of them, or no rule has the key */
+        return;
+    }
+    if (held == 0) { /* as most identities */
+        rule_set_keep(set, &index->absent);
         return;
     }
     struct rule_set any = index->absent;
@@ -271,6 +293,8 @@ static void add_glob(struct name_index *index, uint32_t rule, const char *glob)
 
     for (; length < INDEX_MAX_PREFIX && *glob != '*' && *glob != '?'; length++, glob++) {
         if (*glob == '\0') {
+            index->whole |= UINT64_C(1) << length;
+            index->longest = length > index->longest ? length : index->longest;
             add_hash(index, rule, hash_end(hash));
             return;
         }
@@ -345,8 +369,24 @@ static inline void join_hash(const struct name_index *index, uint32_t hash, stru
     }
 }
 
-/* Every prefix of the name is looked up whose length some glob has, and the whole name at the end.
- * One pass, whatever the number of rules. */
+/* How much of a name was hashed. */
+struct hashed {
+    const char *name;
+    uint32_t length, hash;
+};
+
+/* Up to this length; false where the name ends before. */
+static inline bool hash_to(const struct name_index *index, uint32_t length, struct hashed *hashed)
+{
+    while (hashed->length < length && hashed->name[hashed->length] != '\0') {
+        hashed->hash = hash_step(index, hashed->hash, hashed->name[hashed->length++]);
+    }
+    return hashed->length == length;
+}
+
+/* Every prefix of the name is looked up whose length some glob has, and the name itself where some
+ * name of its length is there. One pass, whatever the number of rules; what is longer than all of
+ * them is not read to its end. */
 static void keep_globs(const struct name_index *index, const char *name, enum match_kind kind,
                        struct rule_set *set)
 {
@@ -355,18 +395,16 @@ static void keep_globs(const struct name_index *index, const char *name, enum ma
         return;
     }
     struct rule_set any = index->always;
-    uint64_t lengths = index->lengths; /* bit 0: is there a prefix of what was hashed so far? */
-    uint32_t hash = 0;
-    for (;; name++, lengths >>= 1) {
-        if ((lengths & 1) != 0) {
-            join_hash(index, hash, &any);
-        }
-        if (*name == '\0') {
-            break;
-        }
-        hash = hash_step(index, hash, *name);
+    struct hashed hashed = {.name = name};
+    uint64_t lengths = index->lengths;
+    while (lengths != 0 && hash_to(index, (uint32_t)__builtin_ctzll(lengths), &hashed)) {
+        join_hash(index, hashed.hash, &any);
+        lengths &= lengths - 1;
     }
-    join_hash(index, hash_end(hash), &any);
+    (void)hash_to(index, index->longest, &hashed);
+    if (name[hashed.length] == '\0' && (index->whole >> hashed.length & 1) != 0) {
+        join_hash(index, hash_end(hashed.hash), &any);
+    }
     rule_set_keep(set, &any);
 }
 

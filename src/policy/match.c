@@ -15,6 +15,21 @@
 #include "base/utf8.h"
 #include "policy/compiled.h"
 
+/* Bytes of ASCII, eight at a time, from this place on: at least this many. */
+static size_t ascii_ahead(const char *text, size_t length)
+{
+    size_t at = 0;
+    uint64_t word;
+
+    for (; length - at >= sizeof(word); at += sizeof(word)) {
+        memcpy(&word, text + at, sizeof(word));
+        if ((word & UINT64_C(0x8080808080808080)) != 0) {
+            break;
+        }
+    }
+    return at;
+}
+
 /* Whether the text is UTF-8 to its end and not too long: patterns are written in it, and two
  * readers of other bytes may see two different names. Bounded, so that a long one costs no more. */
 static bool resource_readable(const char *resource)
@@ -22,15 +37,19 @@ static bool resource_readable(const char *resource)
     size_t length = strnlen(resource, POLICY_RESOURCE);
     uint32_t code;
 
-    for (size_t at = 0; at < length && length < POLICY_RESOURCE;) {
-        bool ascii = (unsigned char)resource[at] < 0x80; /* nearly all: without a call */
+    if (length == POLICY_RESOURCE) {
+        return false;
+    }
+    /* Nearly all is ASCII: without a call. */
+    for (size_t at = ascii_ahead(resource, length); at < length;) {
+        bool ascii = (unsigned char)resource[at] < 0x80;
         size_t width = ascii ? 1 : utf8_next(resource + at, length - at, &code);
         if (width == 0) {
             return false;
         }
         at += width;
     }
-    return length < POLICY_RESOURCE;
+    return true;
 }
 
 /* Of an identity whose names a policy needs. */
@@ -74,42 +93,59 @@ bool policy_is_permissive(const struct policy *policy, const char *provider)
 
 /* Without a used_as the user is who opened, as long as nothing differs. When something differs
  * nothing is known of the user. */
-struct question policy_question_of(const struct policy *policy, const struct policy_call *call)
+static const struct miguard_identity *used_of(const struct policy_call *call,
+                                              const struct miguard_identity *opened,
+                                              miguard_components mismatch)
+{
+    if (call->used_as != NULL) {
+        return identity_valid(call->used_as) ? call->used_as : NULL;
+    }
+    return mismatch == 0 ? opened : NULL;
+}
+
+/* The clock is read only where a rule asks for the time. */
+static int64_t moment_of(const struct policy *policy, const struct policy_call *call)
+{
+    return call->moment != 0 || !policy->asks_time ? call->moment : clock_wall();
+}
+
+/* Every member is given at once: so none is cleared first. */
+void policy_question_of(const struct policy *policy, const struct policy_call *call,
+                        struct question *ret_question)
 {
     static const struct identity_names not_known = {.known = false};
-    bool known = identity_valid(call->opened_as);
+    const bool known = identity_valid(call->opened_as);
+    const struct miguard_identity *opened = known ? call->opened_as : NULL;
+    /* Who opened the session cannot be proved: differs in everything (invariant 1). */
+    const miguard_components mismatch =
+        known ? call->mismatch : (miguard_components)MIGUARD_COMPONENTS_ALL;
     const char *action = action_of(call);
-    struct question question = {
+
+    *ret_question = (struct question){
         .operation = call->operation,
-        /* Who opened the session cannot be proved: differs in everything (invariant 1). */
-        .mismatch = known ? call->mismatch : (miguard_components)MIGUARD_COMPONENTS_ALL,
-        .opened = known ? call->opened_as : NULL,
-        .user_names = known ? &call->opened_as->user_names : &not_known,
-        .group_names = known ? &call->opened_as->group_names : &not_known,
+        .mismatch = mismatch,
+        .opened = opened,
+        .used = used_of(call, opened, mismatch),
+        .user_names = known ? &opened->user_names : &not_known,
+        .group_names = known ? &opened->group_names : &not_known,
+        .name_space = call->name_space != NULL ? call->name_space : "",
+        .class_name = call->class_name != NULL ? call->class_name : "",
+        .method = call->method != NULL ? call->method : "",
 #define ASK_FACT(member, key) .member = call->member != NULL ? call->member : "",
         MATCH_FACT_MAP(ASK_FACT)
 #undef ASK_FACT
-            .name_space = call->name_space != NULL ? call->name_space : "",
-        .class_name = call->class_name != NULL ? call->class_name : "",
-        .method = call->method != NULL ? call->method : "",
+            .permissive = policy_is_permissive(policy, call->provider),
+        .moment = moment_of(policy, call),
         .unreadable = unreadable_of(call, action),
     };
-    question.unreadable |= unreadable_names(policy, &question);
-    question.action = action;
-    question.permissive = policy_is_permissive(policy, call->provider);
-    if (question.host[0] == '\0') {
-        question.host = policy->host;
+    ret_question->action = action;
+    if (ret_question->host[0] == '\0') {
+        ret_question->host = policy->host;
     }
-    question.moment = call->moment != 0 || !policy->asks_time ? call->moment : clock_wall();
-    if (question.moment < CLOCK_EARLIEST) {
-        question.unreadable |= CALL_UNREADABLE_TIME;
+    ret_question->unreadable |= unreadable_names(policy, ret_question);
+    if (policy->asks_time && ret_question->moment < CLOCK_EARLIEST) {
+        ret_question->unreadable |= CALL_UNREADABLE_TIME;
     }
-    if (call->used_as != NULL) {
-        question.used = identity_valid(call->used_as) ? call->used_as : NULL;
-    } else if (question.mismatch == 0) {
-        question.used = question.opened;
-    }
-    return question;
 }
 
 /* UINT32_MAX is (uid_t)-1, which is not an id, however far a range reaches (invariant 1). Binary
@@ -199,7 +235,8 @@ struct span {
 static bool same_bytes(const char *a, const char *b, size_t length, bool ignore_case)
 {
     for (size_t i = 0; i < length; i++) {
-        if (fold(a[i], ignore_case) != fold(b[i], ignore_case)) {
+        /* Most names are written as the rules write them. */
+        if (a[i] != b[i] && fold(a[i], ignore_case) != fold(b[i], ignore_case)) {
             return false;
         }
     }
@@ -265,8 +302,9 @@ static bool bytes_match(const struct glob *glob, struct span name, bool ignore_c
                        ignore_case);
 }
 
-/* Any of the globs. The empty name matches only what matches the empty text. */
-static bool name_covered(const struct globs *globs, const char *name, bool ignore_case)
+/* Any of the globs, of which there are some. The empty name matches only what matches the empty
+ * text. */
+static bool name_matches(const struct globs *globs, const char *name, bool ignore_case)
 {
     const struct span span = {name, strlen(name)};
 
@@ -277,21 +315,33 @@ static bool name_covered(const struct globs *globs, const char *name, bool ignor
             return true;
         }
     }
-    return globs->count == 0;
+    return false;
+}
+
+/* The name is not looked at for a key that is absent, as most keys of a rule are. */
+static inline bool name_covered(const struct globs *globs, const char *name, bool ignore_case)
+{
+    return globs->count == 0 || name_matches(globs, name, ignore_case);
 }
 
 /* One of the names fits one of the globs. */
-static bool one_name_covered(const struct globs *globs, const struct identity_names *names,
+static bool one_name_matches(const struct globs *globs, const struct identity_names *names,
                              enum match_kind kind)
 {
     const char *name = names->texts;
 
-    for (uint32_t i = 0; globs->count > 0 && i < names->count; i++, name += strlen(name) + 1) {
-        if (name_covered(globs, name, match_ignores_case(kind))) {
+    for (uint32_t i = 0; i < names->count; i++, name += strlen(name) + 1) {
+        if (name_matches(globs, name, match_ignores_case(kind))) {
             return true;
         }
     }
-    return globs->count == 0;
+    return false;
+}
+
+static inline bool one_name_covered(const struct globs *globs, const struct identity_names *names,
+                                    enum match_kind kind)
+{
+    return globs->count == 0 || one_name_matches(globs, names, kind);
 }
 
 /* Minutes of a day, as its hours are given. */
@@ -547,14 +597,16 @@ except_why_not(const struct rule *except, const struct question *question, enum 
 }
 
 /* Of one phase, which each caller gives as a constant: what remains are the questions of its keys,
- * in the order of the rows. */
+ * in the order of the rows. A key that is absent holds and is not asked, but for mismatch. */
 static inline __attribute__((always_inline)) const char *
 phase_why_not(const struct rule *rule, const struct question *question, enum match_phase phase)
 {
     const char *why_not = NULL;
 
 #define WHY_NOT(member, key, shape, KIND, PHASE, value, unreadable_bit, none, other)               \
-    if (MATCH_##PHASE == phase && (question->unreadable & (unreadable_bit)) == 0) {                \
+    if (MATCH_##PHASE == phase &&                                                                  \
+        (MATCH_##PHASE == MATCH_IDENTITY || given_##shape(&rule->member)) &&                       \
+        (question->unreadable & (unreadable_bit)) == 0) {                                          \
         why_not = why_not_##shape(&rule->member, question->value, MATCH_##KIND,                    \
                                   (struct sentences){none, other});                                \
         if (why_not != NULL) {                                                                     \
@@ -632,9 +684,10 @@ enum policy_chance policy_rule_chance(const struct policy *policy, uint32_t rule
                                       const struct policy_call *call, unsigned phases)
 {
     const struct rule *asked = &policy->rules[rule];
-    const struct question question = policy_question_of(policy, call);
+    struct question question;
     enum policy_chance chance = POLICY_ALWAYS;
 
+    policy_question_of(policy, call, &question);
 #define CHANCE(member, key, shape, KIND, PHASE, value, unreadable_bit, none, other)                \
     if (is_open(MATCH_##PHASE, MATCH_##KIND, unreadable_bit, &question, phases)) {                 \
         chance = given_##shape(&asked->member) ||                                                  \
@@ -678,13 +731,13 @@ const char *policy_rule_why_not(const struct rule *rule, const struct question *
     const char *why_not = phase_why_not(rule, question, MATCH_IDENTITY);
 
     if (why_not == NULL) {
-        why_not = policy_call_why_not(rule, question);
+        why_not = phase_why_not(rule, question, MATCH_CALL);
     }
     if (why_not == NULL) {
-        why_not = policy_opened_why_not(rule, question);
+        why_not = phase_why_not(rule, question, MATCH_OPENED);
     }
     if (why_not == NULL) {
-        why_not = policy_used_why_not(rule, question);
+        why_not = phase_why_not(rule, question, MATCH_USED);
     }
     if (why_not == NULL) {
         why_not = phase_why_not(rule, question, MATCH_TARGET);

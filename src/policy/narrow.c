@@ -101,12 +101,13 @@ enum miguard_status policy_narrow(const struct policy *policy,
                                   struct policy_view **ret_view)
 {
     const struct policy_call call = {.opened_as = opened_as, .provider = provider};
-    struct question session = policy_question_of(policy, &call);
+    struct question session;
     struct policy_view *view = base_alloc(1, sizeof(*view));
 
     if (view == NULL) {
         return MIGUARD_NO_MEMORY;
     }
+    policy_question_of(policy, &call, &session);
     view->policy = policy_keep(policy);
     view->permissive = session.permissive;
     narrow_rules(view, &session);
@@ -150,9 +151,10 @@ __attribute__((noinline)) static struct policy_verdict decide_rest(const struct 
                                                                    const struct policy_call *call)
 {
     const struct policy *policy = view->policy;
-    struct question question = policy_question_of(policy, call);
-    bool unchanged = question.mismatch == 0 && question.used == question.opened;
+    struct question question;
 
+    policy_question_of(policy, call, &question);
+    bool unchanged = question.mismatch == 0 && question.used == question.opened;
     if (policy->rule_count == 0) {
         return policy_conclude(policy, question.operation, question.mismatch, POLICY_NO_RULE,
                                question.permissive);
