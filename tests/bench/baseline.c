@@ -27,6 +27,19 @@ static bool is_ratio(const json_t *value)
            json_number_value(value) >= 0;
 }
 
+/* The member that is not a row: the processor that the ratios are of. */
+static const char processor_member[] = "processor";
+
+/* False after a message. */
+static bool check_processor(const char *path, const json_t *value)
+{
+    if (!json_is_string(value)) {
+        fprintf(stderr, "bench: %s: %s: not the name of a processor\n", path, processor_member);
+        return false;
+    }
+    return true;
+}
+
 static bool check_rows(const char *path, json_t *baseline, const struct bench_group *const groups[],
                        size_t count, bool unknown_is_dropped)
 {
@@ -36,6 +49,12 @@ static bool check_rows(const char *path, json_t *baseline, const struct bench_gr
 
     json_object_foreach_safe(baseline, next, name, value)
     {
+        if (strcmp(name, processor_member) == 0) {
+            if (!check_processor(path, value)) {
+                return false;
+            }
+            continue;
+        }
         if (!is_ratio(value)) {
             fprintf(stderr, "bench: %s: %s: not a ratio\n", path, name);
             return false;
@@ -89,6 +108,18 @@ double baseline_ratio(const json_t *baseline, const char *row)
 }
 
 /* Whole or not at all: what was there is replaced when all is written. */
+const char *baseline_other_processor(const json_t *baseline, const char *processor)
+{
+    const char *of = json_string_value(json_object_get(baseline, processor_member));
+
+    return of == NULL || strcmp(of, processor) == 0 ? NULL : of;
+}
+
+void baseline_set_processor(json_t *baseline, const char *processor)
+{
+    json_object_set_new(baseline, processor_member, json_string(processor));
+}
+
 bool baseline_write(const char *path, const json_t *baseline)
 {
     char beside[4096];

@@ -240,12 +240,27 @@ static json_t *read_baseline(const struct bench_options *options, int *ret_statu
     return baseline_read(options->baseline, bench_groups, group_count, options->update, ret_status);
 }
 
+/* One baseline is of one processor: another's ratios are not put beside these. */
+static bool may_update(const struct bench_options *options, const struct bench_run *run)
+{
+    if (!options->update || options->only_count == 0 || run->other_processor == NULL) {
+        return true;
+    }
+    fprintf(stderr, "bench: %s is of another processor (%s): update all of it, without --only\n",
+            options->baseline, run->other_processor);
+    return false;
+}
+
 static int measure_all(const struct bench_options *options, json_t *baseline)
 {
     static struct bench_result results[BENCH_MAX_ROWS];
     struct bench_run run = {.options = options, .results = results};
 
     machine_read(&run.machine);
+    run.other_processor = baseline_other_processor(baseline, run.machine.cpu);
+    if (!may_update(options, &run)) {
+        return 2;
+    }
     machine_load_read(&run.start);
     report_begin(&run);
     run_all(&run, baseline);
@@ -253,6 +268,7 @@ static int measure_all(const struct bench_options *options, json_t *baseline)
     int status = report_end(&run);
     if (options->update) {
         report_into_baseline(&run, baseline);
+        baseline_set_processor(baseline, run.machine.cpu);
         if (!baseline_write(options->baseline, baseline)) {
             status = 3;
         }

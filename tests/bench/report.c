@@ -127,6 +127,13 @@ static void print_baseline(FILE *out, const struct bench_result *result)
 
 static void print_notes(const struct bench_run *run, FILE *out)
 {
+    if (run->other_processor != NULL && !run->options->update) {
+        fprintf(
+            out,
+            "the baseline is of another processor (%s): a ratio of unlike work, such as a check "
+            "and a system call, differs for that alone\n",
+            run->other_processor);
+    }
     for (size_t i = 0; i < run->count; i++) {
         const struct bench_result *result = &run->results[i];
         const struct bench_figure *figure = &result->figure;

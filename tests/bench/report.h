@@ -31,6 +31,7 @@ struct bench_result {
 struct bench_run {
     const struct bench_options *options;
     struct machine machine;
+    const char *other_processor; /* the baseline's; NULL: it is of this one */
     struct machine_load start, end;
     struct bench_result *results;
     size_t count;

@@ -542,6 +542,9 @@ static const struct {
     {"{\"good.met\": 0.5, \"good.noise\": 1.1}", 0, "goals: 1 met"},
     {"{\"good.met\": 0.4}", 0, "worse than the baseline: good.met: 0.503"},
     {"{\"good.met\": 0}", 0, "worse than the baseline: good.met: 0.503"},
+    {"{\"processor\": \"An abacus\", \"good.met\": 0.4}", 0, "another processor (An abacus)"},
+    {"{\"processor\": \"An abacus\", \"good.met\": 0.4}", 0, "worse than the baseline: good.met"},
+    {"{\"processor\": 1}", 2, "processor: not the name of a processor"},
     {"", 2, "baseline:1"},
     {"{\"good.met\": 0.5", 2, "baseline:1"},
     {"{\"good.met\": }", 2, "baseline:1"},
@@ -596,6 +599,27 @@ START_TEST(test_update)
     ck_assert_int_eq(RUN("--only", "good.*"), 0);
     SAID_NOT("worse");
     SAID_NOT("not in the baseline");
+}
+END_TEST
+
+/* All of it may be replaced, a part may not. */
+START_TEST(test_update_of_another_processor)
+{
+    static const char content[] = "{\"processor\": \"An abacus\", \"bad.met\": 7}";
+
+    write_file("baseline", content);
+    ck_assert_int_eq(RUN("--only", "good.*", "--update-baseline"), 2);
+    SAID("of another processor (An abacus): update all of it");
+    SAID_NOT("ratio  "); /* nothing was measured */
+    read_file("baseline");
+    SAID(content);
+    ck_assert_int_eq(RUN("--update-baseline"), 1);
+    SAID_NOT("another processor");
+    read_file("baseline");
+    SAID("\"processor\": ");
+    SAID_NOT("abacus");
+    ck_assert_int_eq(RUN("--only", "good.*"), 0);
+    SAID_NOT("another processor");
 }
 END_TEST
 
@@ -722,6 +746,7 @@ int main(void)
     tcase_add_loop_test(program, test_baselines, 0, COUNT(baselines));
     tcase_add_test(program, test_no_baseline);
     tcase_add_test(program, test_update);
+    tcase_add_test(program, test_update_of_another_processor);
     tcase_add_test(program, test_update_of_a_part);
     tcase_add_test(program, test_json_file);
     tcase_add_test(program, test_json_alone);
