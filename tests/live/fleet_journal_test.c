@@ -269,14 +269,14 @@ static void write_and_disturb(void)
 /* What the journal of the host has: a busy machine may have kept a record from it, which the sink
  * declares, and a writer that is killed may have told its file alone. The collector has files of
  * its own for each address. */
-static bool came(unsigned i)
+static bool came(const struct host *at, unsigned link)
 {
-    const char *name = host[i].machine.name;
+    const char *name = at->machine.name;
 
     return site_shellf("$R/collected.sh records %s/log/journal/*/*.journal* | sort >sent; "
                        "$R/collected.sh records " COLLECTED "remote-10.77.%u.2* 2>journalctl.err | "
                        "sort -u >%s/arrived; [ -s sent ] && cmp sent %s/arrived",
-                       name, i, name, name) == 0;
+                       name, link, name, name) == 0;
 }
 
 static bool wait_for_all(void)
@@ -284,7 +284,7 @@ static bool wait_for_all(void)
     double until = site_seconds() + patience;
 
     for (unsigned i = 0; i < hosts;) {
-        if (came(i)) {
+        if (came(&host[i], i)) {
             i++;
         } else if (site_seconds() > until) {
             site_shellf("wc -l sent */arrived */log/miguard/audit.log; tail -n 8 %s/upload.log "
@@ -311,27 +311,35 @@ static void judge(void)
     printf("# %.300s", site_out);
 }
 
-/* What the log of a host has and its journal has not, by numbers, is what `fleet verify` counts as
- * missing: nothing, most often, but for the host whose journald was killed. */
+/* What the log of a host has and the collector has not, by numbers, is what `fleet verify` counts
+ * as missing in "verified". How many these are is in site_out. */
+static bool is_counted(const char *name)
+{
+    return site_shellf(
+               "number() { sed 's/.*\"sequence\":\\([0-9]*\\),.*/\\1/' | sort -un; }; cat "
+               "%s/log/miguard/audit.log* | number >all; grep '\"sequence\":' %s/arrived | number "
+               ">had; last=$(tail -n 1 had); missing=$(awk -v last=$last '$1 < last' all | grep "
+               "-vxFf had | wc -l); echo $missing; jq -e --argjson n $missing '.chains[] | "
+               "select(.host == \"%s\") | .missing == $n' verified >/dev/null || { jq -c "
+               "'.chains[]' verified | cut -c 1-600; exit 1; }",
+               name, name, name) == 0;
+}
+
+static bool has_jq(void)
+{
+    return site_shell("command -v jq") == 0;
+}
+
+/* Nothing, most often, but for the host whose journald was killed. */
 static void judge_gaps(void)
 {
-    if (site_shell("command -v jq") != 0) {
+    if (!has_jq()) {
         puts("skip: gaps by numbers: jq is not installed");
         return;
     }
     site_shell(VERIFY "--json store >verified");
     for (unsigned i = 0; i < hosts; i++) {
-        const char *name = host[i].machine.name;
-        bool counted =
-            site_shellf(
-                "number() { sed 's/.*\"sequence\":\\([0-9]*\\),.*/\\1/' | sort -un; }; cat "
-                "%s/log/miguard/audit.log* | number >all; grep '\"sequence\":' %s/arrived | number "
-                ">had; last=$(tail -n 1 had); missing=$(awk -v last=$last '$1 < last' all | grep "
-                "-vxFf had | wc -l); echo $missing; jq -e --argjson n $missing '.chains[] | "
-                "select(.host == \"%s\") | .missing == $n' verified >/dev/null || { jq -c "
-                "'.chains[]' verified | cut -c 1-600; exit 1; }",
-                name, name, name) == 0;
-        site_check("what never came into the journal is counted", counted);
+        site_check("what never came into the journal is counted", is_counted(host[i].machine.name));
         site_check("and there was some", i != GAPS || atoi(site_out) > 0);
     }
 }
@@ -421,6 +429,46 @@ static void judge_relay(void)
                site_shell("grep '^web2.example: tampered: .*; edited 18' verified") == 0);
     kill_upload(&sender);
     site_end(&behind, SIGKILL);
+}
+
+/* ---- a journal that is full ------------------------------------------------------------------ */
+
+static void wait_for_host(const struct host *at, unsigned link)
+{
+    double until = site_seconds() + patience;
+
+    while (!came(at, link) && site_seconds() < until) {
+        site_nap(500);
+    }
+    site_check("what is left in the journal comes", came(at, link));
+}
+
+/* journald removes the oldest entries for room, sent or not: these numbers are missing, and are
+ * counted, and no others. */
+static void judge_full_journal(void)
+{
+    const unsigned link = hosts + 1;
+    struct host at = {.acknowledged = site_shared(1)};
+
+    make_host(&at, "full.example", link);
+    site_need(site_shell("printf 'SystemMaxUse=6M\nSystemMaxFileSize=1M\n' "
+                         ">>full.example/run/systemd/journald.conf.d/miguard.conf") == 0,
+              site_out);
+    start_journald(&at);
+    start_writer(&at, 3000, 10);
+    waitpid(at.writer, NULL, 0);
+    at.writer = 0;
+    start_upload(&at);
+    wait_for_host(&at, link);
+    site_check("it is said that some are missing",
+               site_shell(VERIFY "full.example/arrived | grep '^full.example: .*missing'") == 0);
+    if (has_jq()) {
+        site_shell(VERIFY "--json full.example/arrived >verified");
+        site_check("the removed ones are counted", is_counted("full.example"));
+        site_check("and there were some", atoi(site_out) > 0);
+    }
+    kill_upload(&at);
+    site_end(&at.journald, SIGKILL);
 }
 
 /* ---- beside the journal without us ----------------------------------------------------------- */
@@ -569,6 +617,7 @@ int main(void)
     judge_gaps();
     tamper();
     judge_relay();
+    judge_full_journal();
     compare_with_plain();
     finish();
     printf("%u passed, %u failed\n", site_passed, site_failed);
