@@ -109,7 +109,7 @@ static int64_t moment_of(const struct policy *policy, const struct policy_call *
     return call->moment != 0 || !policy->asks_time ? call->moment : clock_wall();
 }
 
-/* Every member is given at once: so none is cleared first. */
+/* Every member is given at once, so that the compiler clears nothing first. */
 void policy_question_of(const struct policy *policy, const struct policy_call *call,
                         struct question *ret_question)
 {
