@@ -107,7 +107,6 @@ double baseline_ratio(const json_t *baseline, const char *row)
     return value == NULL ? -1 : json_number_value(value);
 }
 
-/* Whole or not at all: what was there is replaced when all is written. */
 const char *baseline_other_processor(const json_t *baseline, const char *processor)
 {
     const char *of = json_string_value(json_object_get(baseline, processor_member));
@@ -120,6 +119,7 @@ void baseline_set_processor(json_t *baseline, const char *processor)
     json_object_set_new(baseline, processor_member, json_string(processor));
 }
 
+/* Whole or not at all: what was there is replaced when all is written. */
 bool baseline_write(const char *path, const json_t *baseline)
 {
     char beside[4096];

@@ -268,7 +268,9 @@ static int measure_all(const struct bench_options *options, json_t *baseline)
     int status = report_end(&run);
     if (options->update) {
         report_into_baseline(&run, baseline);
-        baseline_set_processor(baseline, run.machine.cpu);
+        if (options->only_count == 0) { /* a part says nothing about the others */
+            baseline_set_processor(baseline, run.machine.cpu);
+        }
         if (!baseline_write(options->baseline, baseline)) {
             status = 3;
         }
