@@ -24,10 +24,18 @@ shift
 [ $# -gt 0 ] || set -- /var/log/journal/remote/*.journal*
 
 status=0
-for file; do
-    journalctl --quiet --all --file "$file" --identifier miguard --output $format --output-fields=$fields || {
-        echo "$file: could not be read" >&2
+read_file() {
+    journalctl --quiet --all --file "$1" --identifier miguard --output $format --output-fields=$fields || {
+        echo "$1: could not be read" >&2
         status=3
     }
+}
+
+# A file that was put aside, NAME@NUMBER.journal, is older than NAME.journal.
+for file; do
+    case $file in *@*) read_file "$file" ;; esac
+done
+for file; do
+    case $file in *@*) ;; *) read_file "$file" ;; esac
 done
 exit $status
