@@ -302,3 +302,35 @@ void site_log(const struct site_machine *machine, const char *path)
                   file_init(whole, &key, FILE_EARLIER_REFUSE, NULL, NULL) == MIGUARD_OK,
               whole);
 }
+
+/* ---- beside a transport without us ------------------------------------------------------------
+ */
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double site_compare(site_side *side, unsigned pairs, unsigned long records, const char *without)
+{
+    double ratios[32], lags[2] = {0}, taken[2] = {0};
+    char lines[128];
+
+    site_need(pairs >= 1 && pairs <= 32, "PAIRS: 1 to 32");
+    for (unsigned i = 0; i < pairs; i++) {
+        double lag[2];
+        double ours = side(2 * i, NULL, &lag[0]);
+        snprintf(lines, sizeof(lines), "side%u.example/log/miguard/audit.log", 2 * i);
+        double plain = side(2 * i + 1, lines, &lag[1]);
+        ratios[i] = plain / ours;
+        taken[0] += ours, taken[1] += plain, lags[0] += lag[0], lags[1] += lag[1];
+    }
+    qsort(ratios, pairs, sizeof(ratios[0]), compare_doubles);
+    printf("# throughput against %s, %lu records, %u pairs: %.2f (%.2f to %.2f); %.0f and %.0f "
+           "records in a second; behind the last record %.2f s and %.2f s\n",
+           without, records, pairs, ratios[pairs / 2], ratios[0], ratios[pairs - 1],
+           pairs * (double)records / taken[0], pairs * (double)records / taken[1], lags[0] / pairs,
+           lags[1] / pairs);
+    return ratios[pairs / 2];
+}

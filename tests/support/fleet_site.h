@@ -75,6 +75,18 @@ void site_end(pid_t *process, int number);
 pid_t site_write(const struct site_machine *machine, const struct audit_settings *settings,
                  unsigned long count, unsigned pause, unsigned long *acknowledged);
 
+/* One host that sends as many records, and how long that takes in seconds; lines: those of this
+ * log, without us. The time between the last record written and the last one received goes into
+ * *ret_lag. */
+typedef double site_side(unsigned number, const char *lines, double *ret_lag);
+
+/*
+ * Pairs of sides, in turn: with us, and the same lines without us by the program that is named.
+ * Each side has a host side<number>.example, whose log is where site_log() makes it. Prints the
+ * rates, and gives the median of our throughput against the other; PAIRS of it are 1 to 32.
+ */
+double site_compare(site_side *side, unsigned pairs, unsigned long records, const char *without);
+
 /* Memory that writers share with the test, all zero. */
 unsigned long *site_shared(size_t count);
 

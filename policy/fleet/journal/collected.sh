@@ -9,23 +9,28 @@
 # hosts that have one boot id it prints some entries and leaves out others, with no warning (systemd 252).
 #
 # Exit status: 0, or 3 when a file could not be read; the others are printed all the same.
-usage() {
-    echo "usage: collected.sh records|heads [FILE...]" >&2
-    exit 2
-}
+usage='usage: collected.sh records|heads [FILE...]'
 
-what=${1:-}
-case $what in
+case ${1:-} in
 records) format=cat fields=MIGUARD_RECORD ;;
 heads) format=json fields=MIGUARD_CHAIN,MIGUARD_SEQUENCE,MIGUARD_HASH ;;
-*) usage ;;
+--help)
+    echo "$usage"
+    exit 0
+    ;;
+*)
+    echo "$usage" >&2
+    exit 2
+    ;;
 esac
 shift
 [ $# -gt 0 ] || set -- /var/log/journal/remote/*.journal*
 
+# journalctl takes the name for a pattern, which could be one of several files.
 status=0
 read_file() {
-    journalctl --quiet --all --file "$1" --identifier miguard --output $format --output-fields=$fields || {
+    name=$(printf '%s\n' "$1" | sed 's/[][*?{}\\]/\\&/g')
+    journalctl --quiet --all --file "$name" --identifier miguard --output $format --output-fields=$fields || {
         echo "$1: could not be read" >&2
         status=3
     }
@@ -33,9 +38,9 @@ read_file() {
 
 # A file that was put aside, NAME@NUMBER.journal, is older than NAME.journal.
 for file; do
-    case $file in *@*) read_file "$file" ;; esac
+    case ${file##*/} in *@*) read_file "$file" ;; esac
 done
 for file; do
-    case $file in *@*) ;; *) read_file "$file" ;; esac
+    case ${file##*/} in *@*) ;; *) read_file "$file" ;; esac
 done
 exit $status
