@@ -434,7 +434,8 @@ check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory check SANITIZE=address,undefined
 
 # What .ci/run runs under the sanitizers. asan: all but what is long even when short, and reads nothing
-# from outside that another test does not; what daemons carry is read in the other tests of fleets. tsan: those with threads. check-asan and check-tsan have all.
+# from outside that another test does not; what daemons carry is read in the other tests of fleets.
+# tsan: those with threads. check-asan and check-tsan have all.
 slow := %/audit_model_test %/gate_signals_test %/name_spelling_test %/identity_matrix_test \
         %/lifetime_test %/switch_storm_test %/contexts_test %/denied_test %/directory_test \
         %/audit_full_test %/audit_space_test %/audit_kill_test %/audit_tamper_live_test \

@@ -247,6 +247,20 @@ START_TEST(part_is_whole)
 }
 END_TEST
 
+/* What the query has of the first file within the bounds; gives how many records were read. Frees
+ * the query. */
+static uint64_t read_part(struct query *query, const struct narrow_bounds *bounds, uint64_t grain,
+                          struct found *part)
+{
+    struct log_reader *reader = open_all(1, READ_BY_TIME, query);
+
+    ck_assert(read_narrow(reader, bounds, grain, &part->narrowed));
+    take_all(reader, part);
+    read_close(reader);
+    query_free(query);
+    return part->read;
+}
+
 /* Little more is read than what is asked for: some records of each boundary, and not a grain. */
 START_TEST(boundaries_are_fine)
 {
@@ -265,14 +279,9 @@ START_TEST(boundaries_are_fine)
         snprintf(value, sizeof(value), "%u-%u", first, first + 9);
         ck_assert_int_eq(query_add(query, "--sequence", value, &error), MIGUARD_OK);
         query_bounds(query, &bounds);
-        struct log_reader *reader = open_all(1, READ_BY_TIME, query);
-        ck_assert(read_narrow(reader, &bounds, 64 * GRAIN, &part->narrowed));
-        take_all(reader, part);
+        read += read_part(query, &bounds, 64 * GRAIN, part);
         ck_assert_uint_le(part->count, 10); /* of which a few are torn */
         ck_assert_uint_ge(part->count, 5);
-        read += part->read;
-        read_close(reader);
-        query_free(query);
     }
     ck_assert_uint_lt(read / 20, 500); /* a grain: 3,000 */
     text_release(&part->text);
@@ -434,13 +443,8 @@ START_TEST(process_is_found_finely)
         snprintf(value, sizeof(value), "%016llx-%llu", (unsigned long long)bounds.entity,
                  (unsigned long long)bounds.number);
         ck_assert_int_eq(query_add(query, "--id", value, &error), MIGUARD_OK);
-        struct log_reader *reader = open_all(1, READ_BY_TIME, query);
-        ck_assert(read_narrow(reader, &bounds, 16 * GRAIN, &part->narrowed));
-        take_all(reader, part);
+        read += read_part(query, &bounds, 16 * GRAIN, part);
         ck_assert_uint_eq(part->count, 1);
-        read += part->read;
-        read_close(reader);
-        query_free(query);
     }
     ck_assert_uint_lt(read / 20, 300); /* a grain: 800 */
     text_release(&part->text);

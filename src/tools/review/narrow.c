@@ -334,6 +334,7 @@ static bool add_between(struct look *look, struct narrow_marks *marks, size_t at
 
 /* How far behind a place a record of the process is looked for: first in NEAR bytes. */
 enum { NEAR = 16 * 1024, FAR = 512 * 1024 };
+_Static_assert(NEAR <= FAR && (int)FAR <= (int)MOST, "both fit the buffer of a look");
 
 /* The first record of the process whose line begins behind offset, in the next `size` bytes. */
 static bool process_within(struct look *look, uint64_t offset, size_t size, uint64_t entity,
