@@ -341,6 +341,31 @@ START_TEST(explain_part_is_whole)
 }
 END_TEST
 
+/* Standard input is there once: with it all is read at once, and no record of it is missed. Broken
+ * lines that several tries meet are counted once. */
+START_TEST(explain_reads_what_is_there_once)
+{
+    FILE *file = create("large.jsonl");
+
+    for (unsigned i = 1; i <= 4 * LARGE; i++) {
+        fprintf(
+            file,
+            "%s{\"@timestamp\":\"2026-03-01T10:%02u:%02u.000000Z\",\"event\":{\"id\":"
+            "\"0000000000000aa1-%u\",\"sequence\":%u,\"action\":\"session-use\"},\"x\":\"%*s\"}\n",
+            i % 200 == 0 ? "{\"torn\n" : "", i / 1000, i / 20 % 60, 2 * i, i, WIDE, "");
+    }
+    fclose(file);
+    run("printf '{\"@timestamp\":\"2026-03-01T10:00:00.000000Z\",\"event\":{\"id\":"
+        "\"0000000000000bbb-1\",\"sequence\":2000,\"action\":\"session-use\"}}\\n' "
+        ">$T/other.jsonl");
+    run("cat $T/other.jsonl | $M audit explain '#2000' $T/large.jsonl - 2>&1 | grep '#2000'");
+    ck_assert_msg(strstr(output.out, "2000: 2 records") != NULL, "%s", output.out);
+    run("$M audit explain 0000000000000aa1-40001 $T/large.jsonl 2>&1 | tail -n 1");
+    ck_assert_msg(strstr(output.out, " 200 lines are no records") != NULL, "%s", output.out);
+    run("rm $T/large.jsonl $T/other.jsonl");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("audit review");
@@ -353,6 +378,7 @@ int main(void)
     write_logs();
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, test_rows, 0, sizeof(rows) / sizeof(rows[0]));
+    tcase_add_test(tests, explain_reads_what_is_there_once);
     tcase_add_loop_test(tests, explain_part_is_whole, 0, getenv("QUICK") != NULL ? 2 : 6);
     tcase_add_test(tests, test_page_is_replaced_at_once);
     suite_add_tcase(suite, tests);
