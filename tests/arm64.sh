@@ -86,7 +86,8 @@ chmod +x $out/emulated
 
 # The emulator translates a program anew in each process, and Check gives each test one. Programs whose
 # tests leave nothing behind run in one process, as all do under valgrind: half of the time, or less.
-cat >$out/runner <<'EOF'
+# Tests know the emulator by "qemu-" in RUNNER (tests/support/lacks.c).
+cat >$out/qemu-runner <<'EOF'
 #!/bin/sh
 case ${1##*/} in
 audit_encode_test | audit_explain_test | audit_export_test | audit_query_test | audit_record_test | \
@@ -99,7 +100,7 @@ audit_encode_test | audit_explain_test | audit_export_test | audit_query_test | 
 esac
 exec qemu-aarch64 "$@"
 EOF
-chmod +x $out/runner
+chmod +x $out/qemu-runner
 
 # run NAME RUNNER TEST...: with a folder of its own for what run.sh and the tests look for.
 run() {
@@ -133,7 +134,7 @@ done
 # The emulator keeps a table of every page that a program reserves: with less address space, which
 # the library asks for less of then, it is ten times as fast. One test is about just that space.
 # shellcheck disable=SC2086 # words
-run limited "prlimit --as=16000000000 $out/runner" $first $last
+run limited "prlimit --as=16000000000 $out/qemu-runner" $first $last
 tags=
 run whole qemu-aarch64 $out/tests/unit/context_space_test
 
