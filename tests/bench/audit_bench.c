@@ -22,8 +22,8 @@
 #include <unistd.h>
 
 #include "audit/audit.h"
-#include "audit/file/file.h"
 #include "bench/measure.h"
+#include "bench/refusal.h"
 
 enum { ROUNDS = 41, DURABLE_ROUNDS = 9, SHORT = 64, DURABLE = 100, THREADS = 8 };
 enum { MAX_RECORD = 16384 };
@@ -102,25 +102,7 @@ int fdatasync(int fd)
 
 static char path[96];
 
-/* ---- the log -----------------------------------------------------------------------------------
- */
-
-static struct audit *open_log(enum audit_sync sync)
-{
-    struct sink_settings sink = SINK_FILE_DEFAULT(NULL);
-    struct audit_settings settings = {.sinks = &sink, .sink_count = 1};
-    struct audit *audit = NULL;
-
-    sink.path = path;
-    sink.sync = sync;
-    if (audit_open(&settings, &audit, NULL) != MIGUARD_OK) {
-        abort();
-    }
-    return audit;
-}
-
-/* A refusal as the guard gives it: the session is root's or whose this process is, the caller is
- * another, and both identities are whole. Each is written: nothing is grouped. */
+/* Each is written: nothing is grouped. */
 struct refusing {
     struct audit *audit;
     struct audit_event event;
@@ -129,33 +111,6 @@ struct refusing {
     size_t size; /* of a record */
     int plain;   /* the file of the other side */
 };
-
-static void begin_refusing(struct refusing *refusing)
-{
-    static const struct audit_last_switch last = {(const void *)(uintptr_t)getenv, 1};
-
-    if (miguard_identity_capture(&refusing->bound, NULL) != MIGUARD_OK ||
-        miguard_identity_capture(&refusing->current, NULL) != MIGUARD_OK) {
-        abort();
-    }
-    refusing->current->uid[IDENTITY_FS] = 65534;
-    refusing->event = (struct audit_event){
-        .action = AUDIT_ACTION_SESSION_USE,
-        .reason = AUDIT_REASON_IDENTITY_MISMATCH,
-        .denied = true,
-        .operation = OPERATION_GET_INSTANCE,
-        .provider = "libprocess.so",
-        .name_space = "root/cimv2",
-        .class_name = "CIM_Process",
-        .mismatch = MIGUARD_COMPONENT_FSUID,
-        .bound = refusing->bound,
-        .current = refusing->current,
-        .last_switch = &last,
-        .call_site = (const void *)(uintptr_t)getenv,
-        .rule = "default",
-        .rule_source = "built-in",
-    };
-}
 
 /* ---- the sides ---------------------------------------------------------------------------------
  */
@@ -255,19 +210,13 @@ static double group_commit(struct refusing *refusing)
 /* ---- the rows ----------------------------------------------------------------------------------
  */
 
-static off_t log_size(void)
-{
-    struct stat status;
-    return stat(path, &status) == 0 ? status.st_size : 0;
-}
-
 /* As long as a record of the log. */
 static void learn_size(struct refusing *refusing)
 {
     record_refusals(refusing, 1);
-    const off_t before = log_size();
+    const off_t before = refusal_log_size(path);
     record_refusals(refusing, 100);
-    refusing->size = (size_t)(log_size() - before) / 100;
+    refusing->size = (size_t)(refusal_log_size(path) - before) / 100;
     if (refusing->size == 0 || refusing->size > MAX_RECORD) {
         abort();
     }
@@ -276,7 +225,7 @@ static void learn_size(struct refusing *refusing)
 
 static void measure_log(struct refusing *refusing)
 {
-    refusing->audit = open_log(AUDIT_SYNC_NONE);
+    refusing->audit = refusal_log_open(path, AUDIT_SYNC_NONE, 0);
     learn_size(refusing);
     bench_compare_shortest(&audit_rows[WRITE], record_refusals, bench_system_calls, refusing, SHORT,
                            bench_rounds(ROUNDS));
@@ -285,7 +234,7 @@ static void measure_log(struct refusing *refusing)
     bench_compare_shortest(&audit_rows[SYSTEM_CALLS], record_refusals, make_system_calls, refusing,
                            SHORT, bench_rounds(ROUNDS));
     audit_close(refusing->audit);
-    refusing->audit = open_log(AUDIT_SYNC_ALL);
+    refusing->audit = refusal_log_open(path, AUDIT_SYNC_ALL, 0);
     bench_compare(&audit_rows[ALONE], record_refusals, write_and_sync, refusing, DURABLE,
                   bench_rounds(DURABLE_ROUNDS));
     const bool wanted = bench_wants(&audit_rows[DURABLE_WRITE]) || bench_wants(&audit_rows[SYNCS]);
@@ -303,20 +252,20 @@ static void run_audit(void)
 {
     static struct refusing refusing;
     const char *folder = bench_folder("/tmp");
-    struct chain_key key;
 
-    if (folder == NULL || !chain_init()) {
+    if (folder == NULL) {
         abort();
     }
     snprintf(path, sizeof(path), "%s/plain", folder);
     refusing.plain = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     snprintf(path, sizeof(path), "%s/audit.jsonl", folder);
-    chain_key_new(&key);
-    if (refusing.plain < 0 ||
-        file_init(path, &key, FILE_EARLIER_REFUSE, NULL, NULL) != MIGUARD_OK) {
+    if (refusing.plain < 0) {
         abort();
     }
-    begin_refusing(&refusing);
+    refusal_log_make(path);
+    refusing.bound = refusal_identity(0);
+    refusing.current = refusal_identity(65534);
+    refusing.event = refusal_event(refusing.bound, refusing.current);
     measure_log(&refusing);
     close(refusing.plain);
     miguard_identity_free(refusing.bound);

@@ -8,7 +8,7 @@
 #define GROUPS(one)                                                                                \
     one(guard) one(session) one(local) one(host) one(module) one(size) one(gate) one(home)         \
         one(many) one(identities) one(pidfd) one(switch) one(policy) one(stars) one(load)          \
-            one(audit) one(verify) one(read) one(server)
+            one(audit) one(record) one(verify) one(read) one(server)
 
 #define DECLARE(group) BENCH_GROUP_DECLARE(group);
 GROUPS(DECLARE)
