@@ -5,24 +5,23 @@
 #include <endian.h>
 #include <string.h>
 
-/* The eight digits of 32 bits, the first one in the highest byte: the halves of each part are
- * spread until each byte has four bits. Then 10 to 15 get the distance from behind '9' to 'a'. */
-static uint64_t eight_digits(uint32_t value)
+/* A byte for each digit: first as 16 bits, then with its halves in the two bytes of these. 10 to 15
+ * get the distance from behind '9' to 'a'. */
+enum { EIGHT = 8, LITTLE = __BYTE_ORDER == __LITTLE_ENDIAN };
+typedef uint8_t eight_bytes __attribute__((vector_size(EIGHT)));
+typedef uint16_t eight_pairs __attribute__((vector_size(2 * EIGHT)));
+typedef int8_t sixteen_digits __attribute__((vector_size(2 * EIGHT)));
+
+static void put_eight(char *at, const void *bytes)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    uint64_t spread = value;
+    eight_bytes byte;
 
-    spread = (spread << 16 | spread) & UINT64_C(0x0000FFFF0000FFFF);
-    spread = (spread << 8 | spread) & UINT64_C(0x00FF00FF00FF00FF);
-    spread = (spread << 4 | spread) & ones * 0x0F;
-    return spread + ones * '0' + ((spread + ones * 6) >> 4 & ones) * ('a' - '9' - 1);
-}
-
-static void put_eight(char *at, uint32_t value)
-{
-    const uint64_t digits = htobe64(eight_digits(value));
-
-    memcpy(at, &digits, sizeof(digits));
+    memcpy(&byte, bytes, sizeof(byte));
+    const eight_pairs pair = __builtin_convertvector(byte, eight_pairs);
+    const eight_pairs halves = LITTLE ? pair >> 4 | pair << 8 : pair << 4 | pair;
+    sixteen_digits digit = (sixteen_digits)(halves & 0x0F0F);
+    digit += '0' + ((digit > 9) & ('a' - '9' - 1));
+    memcpy(at, &digit, sizeof(digit));
 }
 
 /* Each record has 128 digits of two hashes, and those of ids: one at a time they would cost as much
@@ -30,13 +29,11 @@ static void put_eight(char *at, uint32_t value)
 char *hex_put_bytes(char *at, const void *bytes, size_t count)
 {
     const unsigned char *byte = bytes;
-    uint32_t four;
 
-    for (; count >= sizeof(four); count -= sizeof(four)) {
-        memcpy(&four, byte, sizeof(four));
-        put_eight(at, be32toh(four));
-        byte += sizeof(four);
-        at += 2 * sizeof(four);
+    for (; count >= EIGHT; count -= EIGHT) {
+        put_eight(at, byte);
+        byte += EIGHT;
+        at += 2 * EIGHT;
     }
     for (; count > 0; count--) {
         at = hex_put_number(at, *byte++, 2);
@@ -46,11 +43,15 @@ char *hex_put_bytes(char *at, const void *bytes, size_t count)
 
 char *hex_put_number(char *at, uint64_t value, unsigned digits)
 {
+    const uint64_t first_high = htobe64(value);
     char all[HEX_NUMBER];
 
-    put_eight(all, (uint32_t)(value >> 32));
-    put_eight(all + 8, (uint32_t)value);
-    memcpy(at, all + HEX_NUMBER - digits, digits);
+    put_eight(all, &first_high);
+    if (digits == HEX_NUMBER) {
+        memcpy(at, all, HEX_NUMBER);
+    } else {
+        memcpy(at, all + HEX_NUMBER - digits, digits);
+    }
     return at + digits;
 }
 
