@@ -30,9 +30,14 @@ void text_release(struct text *text)
 }
 
 /* Doubles, so that n appends copy O(n) bytes. The old content stays when memory runs out. */
-static bool text_grow(struct text *text, size_t need)
+bool text_grow(struct text *text, size_t more)
 {
+    const size_t need = text->length + more + 1;
     size_t capacity = text->capacity == 0 ? 1024 : text->capacity;
+
+    if (text->failed) {
+        return false;
+    }
     while (capacity < need) {
         capacity *= 2;
     }
@@ -49,8 +54,7 @@ static bool text_grow(struct text *text, size_t need)
 /* Room for that many more bytes and a NUL; false when the text has failed. */
 static bool text_reserve(struct text *text, size_t more)
 {
-    size_t need = text->length + more + 1;
-    return !text->failed && (need <= text->capacity || text_grow(text, need));
+    return text_room(text, more) != NULL;
 }
 
 void text_clear(struct text *text)
@@ -231,38 +235,45 @@ static bool are_printable(const char *bytes)
     return other == 0;
 }
 
-/* Whether one of the eight bytes is this one: subtracting 1 borrows into the high bit of a zero
- * byte alone, or of bytes above it. */
-static bool has_byte(const char *bytes, char wanted)
+/* Bytes of a vector, which a compiler keeps in a register where the machine has such. */
+enum { VECTOR = 16 };
+typedef signed char bytes __attribute__((vector_size(VECTOR)));
+typedef uint64_t words __attribute__((vector_size(VECTOR)));
+
+/* Of the bytes of these two words. They are signed: what is not ASCII comes before the blank. */
+static bool are_plain(uint64_t first, uint64_t second)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const bytes now = (bytes)(words){first, second};
+    const words other = (words)((now < ' ') | (now == 0x7F) | (now == '"') | (now == '\\'));
+
+    return (other[0] | other[1]) == 0;
+}
+
+static uint64_t word_at(const char *at)
+{
     uint64_t word;
 
-    memcpy(&word, bytes, sizeof(word));
-    word ^= ones * (unsigned char)wanted;
-    return ((word - ones) & ~word & ones << 7) != 0;
+    memcpy(&word, at, sizeof(word));
+    return word;
 }
 
-static bool are_plain(const char *bytes)
-{
-    return are_printable(bytes) && !has_byte(bytes, '"') && !has_byte(bytes, '\\');
-}
-
-/* Eight bytes at a time; the last eight may have some of those before. */
-static bool is_plain(const char *bytes, size_t length)
+/* Sixteen bytes at a time; the last eight may have some of those before. */
+bool text_is_plain(const char *value, size_t length)
 {
     bool good = true;
 
     if (length < 8) {
         for (size_t i = 0; i < length; i++) {
-            good &= plain[(unsigned char)bytes[i]];
+            good &= plain[(unsigned char)value[i]];
         }
         return good;
     }
-    for (size_t at = 0; at + 8 < length && good; at += 8) {
-        good = are_plain(bytes + at);
+    size_t at = 0;
+    for (; at + VECTOR < length && good; at += VECTOR) {
+        good = are_plain(word_at(value + at), word_at(value + at + 8));
     }
-    return good && are_plain(bytes + length - 8);
+    at = at + 8 < length ? at : length - 8;
+    return good && are_plain(word_at(value + at), word_at(value + length - 8));
 }
 
 /* Values are mostly plain to their end: these are copied as they are, with their quotes. False: it
@@ -271,7 +282,7 @@ static bool text_json_plain_value(struct text *text, const char *value)
 {
     size_t length = strlen(value);
 
-    if (!is_plain(value, length)) {
+    if (!text_is_plain(value, length)) {
         return false;
     }
     if (!text_reserve(text, length + 2)) {
@@ -435,11 +446,6 @@ static size_t show_one(struct text *text, const char *at, size_t left)
     memcpy(end, at, left < 4 ? left : 4);
     return end[0] == '\0' ? 1 : escape_one(text, (const unsigned char *)end);
 }
-
-/* Bytes of a vector, which a compiler keeps in a register where the machine has such. */
-enum { VECTOR = 16 };
-typedef signed char bytes __attribute__((vector_size(VECTOR)));
-typedef uint64_t words __attribute__((vector_size(VECTOR)));
 
 /* Whether 16 bytes are all printable ASCII. They are signed: what is not ASCII comes before the
  * blank. */

@@ -33,6 +33,19 @@ void text_release(struct text *text);
 /* Empties the text and clears its error; keeps its memory. */
 void text_clear(struct text *text);
 
+/* Makes room for that many more bytes and a NUL; false when the text has failed. */
+bool text_grow(struct text *text, size_t more);
+
+/* The end of the text, with room for that many bytes and a NUL: who writes them adds them to the
+ * length, and puts the NUL behind them. NULL when the text has failed. */
+static inline char *text_room(struct text *text, size_t more)
+{
+    if (text->failed || (more >= text->capacity - text->length && !text_grow(text, more))) {
+        return NULL;
+    }
+    return text->data + text->length;
+}
+
 /* Each appends, or sets failed when memory runs out; after that it does nothing. No length needs to
  * be known before. */
 void text_append(struct text *text, const char *string);
@@ -76,6 +89,9 @@ size_t text_character(const char *text);
  * line, act on a terminal, look like another value or show its characters in another order. A NULL
  * value writes null. */
 void text_json_string(struct text *text, const char *name, const char *value);
+
+/* Whether text_json_string() writes this value as it is, in quotes. */
+bool text_is_plain(const char *value, size_t length);
 
 /* A copy of JSON from outside: the same content, with hidden characters as \u escapes. Tabs and
  * carriage returns, which JSON allows between values, become blanks. */

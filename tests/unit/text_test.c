@@ -210,13 +210,13 @@ static void check_escaped(const unsigned char *in)
     free(copy);
 }
 
-/* Values are looked through eight bytes at a time: no byte may hide behind its neighbours. */
+/* Values are looked through sixteen bytes at a time: no byte may hide behind its neighbours. */
 START_TEST(every_byte_is_seen_at_every_place)
 {
-    for (size_t length = 1; length <= 18; length++) {
+    for (size_t length = 1; length <= 34; length++) {
         for (size_t at = 0; at < length; at++) {
             for (unsigned byte = 1; byte <= 255; byte++) {
-                unsigned char in[20] = "";
+                unsigned char in[36] = "";
                 memset(in, byte % 2 == 0 ? ' ' : '~', length);
                 in[at] = (unsigned char)byte;
                 check_escaped(in);
