@@ -34,16 +34,71 @@ enum { SECOND = 1000000000 };
 
 /* ---- members: their names are those of the table --------------------------------------------- */
 
-/* The last name of the row is the member's name; the path above it comes from the nesting. */
+/* The last name of the row is the member's name; the path above it comes from the nesting. Each as
+ * it stands in a record, behind a comma. */
+enum { KEY_SIZE = 24 };
+static const struct member_key {
+    char text[KEY_SIZE - 1];
+    uint8_t length;
+} member_keys[RECORD_FIELD_COUNT] = {
+#define KEY(name)                      ",\"" name "\":"
+#define FIELD_ROW(NAME, path, name, T) [RECORD_##NAME] = {KEY(name), sizeof(KEY(name)) - 1},
+#define OBJECT_ROW(NAME, path, name)   FIELD_ROW(NAME##_OBJECT, path, name, )
+#define NO_ROW(NAME)
+    RECORD_FIELD_MAP(FIELD_ROW, OBJECT_ROW, NO_ROW)};
+
+/* With its NUL: so it fits also in what begin_member() copies. */
+#define FITS(NAME, path, name, ...)                                                                \
+    _Static_assert(sizeof(KEY(name)) <= KEY_SIZE - 1, "KEY_SIZE is too small for " path);
+RECORD_FIELD_MAP(FITS, FITS, NO_ROW)
+
+/* Writes the key and returns where the value goes, with room for `size` bytes of it; NULL when
+ * memory ran out. The whole row is copied, without the comma where there is none: a copy of a known
+ * size takes two instructions, and what stands behind the key is overwritten. */
+static char *begin_member(struct text *text, enum record_field field, size_t size)
+{
+    const struct member_key *key = &member_keys[field];
+    const size_t skipped = text->comma ? 0 : 1;
+    char *at = text_room(text, sizeof(*key) + size);
+
+    if (at == NULL) {
+        return NULL;
+    }
+    memcpy(at, key->text + skipped, sizeof(key->text) - 1);
+    return at + key->length - skipped;
+}
+
+/* end is behind what was written of the value. */
+static void end_member(struct text *text, char *end, bool comma)
+{
+    *end = '\0';
+    text->length = (size_t)(end - text->data);
+    text->comma = comma;
+}
+
+/* The value comes next, from a function of text.h. */
 static void write_key(struct text *text, enum record_field field)
 {
-    text_json_key(text, record_fields[field].key, record_fields[field].key_length);
+    char *at = begin_member(text, field, 0);
+
+    if (at != NULL) {
+        end_member(text, at, false);
+    }
+}
+
+static void open_member(struct text *text, enum record_field field, char bracket)
+{
+    char *at = begin_member(text, field, 1);
+
+    if (at != NULL) {
+        *at = bracket;
+        end_member(text, at + 1, false);
+    }
 }
 
 static void open_object(struct text *text, enum record_field object)
 {
-    write_key(text, object);
-    text_json_open(text, NULL, '{');
+    open_member(text, object, '{');
 }
 
 /* The next member of the object around it gets its comma from text->comma. */
@@ -54,8 +109,7 @@ static void close_object(struct text *text)
 
 static void open_list(struct text *text, enum record_field list)
 {
-    write_key(text, list);
-    text_json_open(text, NULL, '[');
+    open_member(text, list, '[');
 }
 
 static void close_list(struct text *text)
@@ -63,60 +117,56 @@ static void close_list(struct text *text)
     text_json_close(text, ']');
 }
 
-/* For counts, which stay below 2^53. What may be larger is written by write_id(). */
-static void write_number(struct text *text, enum record_field field, uint64_t number)
-{
-    write_key(text, field);
-    text_json_unsigned(text, NULL, number);
-}
-
-/* A word of the library's own, or a value that fits already: it is never cut. */
-static void write_word(struct text *text, enum record_field field, const char *word)
-{
-    write_key(text, field);
-    text_json_string(text, NULL, word);
-}
-
 /* ---- times and numbers: without printf(3) and gmtime_r(3), which takes a lock of the C library */
 
 enum { TIME_LENGTH = 27, TIME_AT = 15 /* behind {"@timestamp":" */ };
 
-/* Exactly so many digits, with leading zeros; returns where the next character goes. */
-static char *put_digits(char *at, unsigned value, int digits)
+/* With a leading zero; returns where the next character goes. */
+static char *put_two_digits(char *at, unsigned value)
 {
-    for (int i = digits - 1; i >= 0; i--) {
-        at[i] = (char)('0' + value % 10);
-        value /= 10;
-    }
-    return at + digits;
+    at[0] = (char)('0' + value / 10);
+    at[1] = (char)('0' + value % 10);
+    return at + 2;
+}
+
+/* And what stands between this number and the next. */
+static char *put_part(char *at, unsigned value, char next)
+{
+    at = put_two_digits(at, value);
+    *at = next;
+    return at + 1;
 }
 
 /* 2026-01-02T03:04:05.678901Z, not terminated. */
-static void time_text(int64_t nanoseconds, char out[TIME_LENGTH])
+static char *time_text(int64_t nanoseconds, char out[TIME_LENGTH])
 {
     uint64_t time = nanoseconds > 0 ? (uint64_t)nanoseconds : 0;
     uint64_t seconds = time / SECOND;
-    unsigned of_day = (unsigned)(seconds % 86400);
+    unsigned of_day = (unsigned)(seconds % 86400), micro = (unsigned)(time % SECOND / 1000);
     const struct civil_date date = civil_date(seconds / 86400);
 
-    memcpy(out, "0000-00-00T00:00:00.000000Z", TIME_LENGTH);
-    put_digits(out, date.year, 4);
-    put_digits(out + 5, date.month, 2);
-    put_digits(out + 8, date.day, 2);
-    put_digits(out + 11, of_day / 3600, 2);
-    put_digits(out + 14, of_day / 60 % 60, 2);
-    put_digits(out + 17, of_day % 60, 2);
-    put_digits(out + 20, (unsigned)(time % SECOND / 1000), 6);
+    char *at = put_two_digits(out, date.year / 100);
+    at = put_part(at, date.year % 100, '-');
+    at = put_part(at, date.month, '-');
+    at = put_part(at, date.day, 'T');
+    at = put_part(at, of_day / 3600, ':');
+    at = put_part(at, of_day / 60 % 60, ':');
+    at = put_part(at, of_day % 60, '.');
+    at = put_two_digits(at, micro / 10000);
+    at = put_two_digits(at, micro / 100 % 100);
+    return put_part(at, micro % 100, 'Z');
 }
 
 static void write_time(struct text *text, enum record_field field, int64_t nanoseconds)
 {
-    char quoted[TIME_LENGTH + 3] = "\"";
+    char *at = begin_member(text, field, TIME_LENGTH + 2);
 
-    time_text(nanoseconds, quoted + 1);
-    quoted[TIME_LENGTH + 1] = '"';
-    write_key(text, field);
-    text_json_raw(text, NULL, quoted);
+    if (at != NULL) {
+        *at = '"';
+        at = time_text(nanoseconds, at + 1);
+        *at = '"';
+        end_member(text, at + 1, true);
+    }
 }
 
 /* The time is the first member and always of the same length (TIME_AT), so it can be replaced in
@@ -138,51 +188,100 @@ int64_t audit_now(void)
     return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
 }
 
+/* The lowest `digits` of a number, in quotes. */
+static void write_hex(struct text *text, enum record_field field, uint64_t number, unsigned digits)
+{
+    char *at = begin_member(text, field, HEX_NUMBER + 2);
+
+    if (at != NULL) {
+        *at = '"';
+        at = hex_put_number(at + 1, number, digits);
+        *at = '"';
+        end_member(text, at + 1, true);
+    }
+}
+
 /* Identifiers are 64 bits: as a JSON number they would lose bits beyond 2^53 (RFC 8259, 6). */
 static void write_id(struct text *text, enum record_field field, uint64_t id)
 {
-    char quoted[HEX_NUMBER + 3] = "\"";
     if (id != 0) {
-        hex_put_number(quoted + 1, id, HEX_NUMBER)[0] = '"';
-        write_key(text, field);
-        text_json_raw(text, NULL, quoted);
+        write_hex(text, field, id, HEX_NUMBER);
     }
 }
 
 /* Of a place in a module, which is a small number: without the zeros before it. */
 static void write_offset(struct text *text, enum record_field field, uint64_t offset)
 {
-    char quoted[HEX_NUMBER + 3] = "\"";
     if (offset != 0) {
-        hex_put_number(quoted + 1, offset, (unsigned)(67 - __builtin_clzll(offset)) / 4)[0] = '"';
-        write_key(text, field);
-        text_json_raw(text, NULL, quoted);
+        write_hex(text, field, offset, (unsigned)(67 - __builtin_clzll(offset)) / 4);
     }
 }
 
-/* As "%llu", without a NUL. 20 digits hold any number of 64 bits. */
-static size_t decimal(char digits[20], uint64_t value)
+/* As "%llu", without a NUL; returns where the next character goes. 20 digits hold any number of 64
+ * bits. */
+enum { DECIMAL = 20 };
+static char *put_decimal(char *at, uint64_t value)
 {
-    char reversed[20];
-    size_t length = 0;
+    char digits[DECIMAL];
+    size_t first = DECIMAL;
 
     do {
-        reversed[length++] = (char)('0' + value % 10);
+        digits[--first] = (char)('0' + value % 10);
         value /= 10;
     } while (value != 0);
-    for (size_t i = 0; i < length; i++) {
-        digits[i] = reversed[length - 1 - i];
+    for (; first < DECIMAL; first++) {
+        *at++ = digits[first];
     }
-    return length;
+    return at;
+}
+
+/* For counts, which stay below 2^53. What may be larger is written by write_id(). */
+static void write_number(struct text *text, enum record_field field, uint64_t number)
+{
+    char *at = begin_member(text, field, DECIMAL);
+
+    if (at != NULL) {
+        end_member(text, put_decimal(at, number), true);
+    }
 }
 
 /* ECS has user and group ids as strings. */
 static void write_decimal(struct text *text, enum record_field field, uint32_t number)
 {
-    char quoted[24] = "\"";
-    quoted[1 + decimal(quoted + 1, number)] = '"';
-    write_key(text, field);
-    text_json_raw(text, NULL, quoted);
+    char *at = begin_member(text, field, DECIMAL + 2);
+
+    if (at != NULL) {
+        *at = '"';
+        at = put_decimal(at + 1, number);
+        *at = '"';
+        end_member(text, at + 1, true);
+    }
+}
+
+/* ---- texts ----------------------------------------------------------------------------------- */
+
+/* Mostly copied as it is; with an escape by the one function that writes these. */
+static void write_string(struct text *text, enum record_field field, const char *value,
+                         size_t length)
+{
+    if (!text_is_plain(value, length)) {
+        write_key(text, field);
+        text_json_string(text, NULL, value);
+        return;
+    }
+    char *at = begin_member(text, field, length + 2);
+    if (at != NULL) {
+        *at = '"';
+        memcpy(at + 1, value, length);
+        at[length + 1] = '"';
+        end_member(text, at + length + 2, true);
+    }
+}
+
+/* A word of the library's own, or a value that fits already: it is never cut. */
+static void write_word(struct text *text, enum record_field field, const char *word)
+{
+    write_string(text, field, word, strlen(word));
 }
 
 /* The frame of a large buffer is not for values that fit, which nearly all do. */
@@ -199,10 +298,14 @@ __attribute__((noinline)) static void write_cut(struct text *text, enum record_f
  * an absent member says so in less room. */
 static void write_text(struct text *text, enum record_field field, const char *value, size_t limit)
 {
+    size_t length;
+
     if (value == NULL || *value == '\0') {
         return;
     }
-    if (cut_fits(value, limit)) {
+    if (cut_is_short(value, limit, &length)) {
+        write_string(text, field, value, length);
+    } else if (cut_fits(value, limit)) {
         write_word(text, field, value);
     } else {
         write_cut(text, field, value, limit);
@@ -220,7 +323,7 @@ void audit_id(const struct audit_stamp *stamp, char id[AUDIT_ID_SIZE])
 {
     char *at = hex_put_number(id, stamp->entity, HEX_NUMBER);
     *at++ = '-';
-    at[decimal(at, stamp->number)] = '\0';
+    *put_decimal(at, stamp->number) = '\0';
 }
 
 /* ---- who ------------------------------------------------------------------------------------- */
@@ -987,8 +1090,7 @@ void audit_encode_tail(struct text *text, const struct audit_event *event, const
     close_object(text);
     write_event(text, event, id, place);
     if (place->chain_id != 0) {
-        text_append(text, ",\"");
-        text_append(text, record_fields[RECORD_HASH].name);
-        text_append(text, "\":\"");
+        write_key(text, RECORD_HASH);
+        text_append_bytes(text, "\"", 1);
     }
 }

@@ -103,14 +103,15 @@ size_t cut_text(const char *text, size_t limit, char *buffer)
     return cut_end(&cut);
 }
 
-/* Each byte that is not UTF-8 becomes three. Reads no further than needed. */
+/* Reads no further than needed. */
 bool cut_fits(const char *text, size_t limit)
 {
     size_t length = 0;
 
-    if (strnlen(text, limit / 3 + 1) <= limit / 3) {
+    if (cut_is_short(text, limit, &length)) {
         return true;
     }
+    length = 0;
     while (*text != '\0' && length <= limit) {
         size_t step = text_character(text);
         length += step > 0 ? step : 3;

@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum {
     CUT_HASH = 16, /* bytes */
@@ -58,6 +59,14 @@ size_t cut_text(const char *text, size_t limit, char *buffer);
 
 /* The length of the whole characters in the first `limit` bytes of text. */
 size_t cut_whole(const char *text, size_t limit);
+
+/* Whether a text is so short that it fits whatever is in it: a byte that is not UTF-8 becomes
+ * three. Then *ret_length is its length. */
+static inline bool cut_is_short(const char *text, size_t limit, size_t *ret_length)
+{
+    *ret_length = strnlen(text, limit / 3 + 1);
+    return *ret_length <= limit / 3;
+}
 
 /* Whether a text may be written uncut, without hashing or copying it. Counts as cut_add() does. */
 bool cut_fits(const char *text, size_t limit);
