@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -87,6 +88,9 @@ static ssize_t fake_pread(int fd, void *buffer, size_t size, off_t offset)
     return fails() ? -1 : pread(fd, buffer, size, offset);
 }
 
+/* Of a thread that stays a while behind its write(2). */
+static __thread sem_t *tell_written;
+
 static ssize_t fake_write(int fd, const void *buffer, size_t size)
 {
     if (full_next) {
@@ -95,7 +99,12 @@ static ssize_t fake_write(int fd, const void *buffer, size_t size)
         return -1;
     }
     if (!fails()) {
-        return write(fd, buffer, size);
+        ssize_t written = write(fd, buffer, size);
+        if (tell_written != NULL) {
+            ck_assert_int_eq(sem_post(tell_written), 0);
+            usleep(50 * 1000);
+        }
+        return written;
     }
     if (fault < SHORT) {
         return -1;
@@ -131,9 +140,15 @@ static bool sync_failed;
 static bool no_disk;
 static atomic_bool disk_fails; /* each sync of a file */
 
+/* What another thread does while a sync runs that fails. */
+static void (*in_failing_sync)(void);
+
 static int fake_fdatasync(int fd)
 {
     if (atomic_load(&disk_fails)) {
+        if (in_failing_sync != NULL) {
+            in_failing_sync();
+        }
         errno = EIO;
         return -1;
     }
@@ -793,6 +808,55 @@ START_TEST(a_failed_sync_stays_failed)
 }
 END_TEST
 
+static struct log_file *meanwhile_file;
+static pthread_t meanwhile;
+static sem_t meanwhile_written;
+static uint64_t meanwhile_sequence;
+
+static void *append_meanwhile(void *unused)
+{
+    enum audit_loss loss = AUDIT_LOSS_COUNT;
+
+    tell_written = &meanwhile_written;
+    ck_assert(log_file_append(meanwhile_file, 2, 0, &loss, &meanwhile_sequence));
+    return unused;
+}
+
+static void write_meanwhile(void)
+{
+    ck_assert_int_eq(pthread_create(&meanwhile, NULL, append_meanwhile, NULL), 0);
+    ck_assert_int_eq(sem_wait(&meanwhile_written), 0);
+}
+
+/* A record that is written while a sync runs may be among what that fails with, and be marked clean
+ * with it: the next sync, which succeeds, does not make it durable. Here its thread is not done
+ * with it when the sync ends. _i: it is of another process. */
+START_TEST(what_was_written_in_a_failed_sync_stays_failed)
+{
+    struct sink_settings settings = log_file_settings(path);
+    enum audit_loss loss = AUDIT_LOSS_COUNT;
+    uint64_t first = 0, later = 0;
+
+    settings.sync = AUDIT_SYNC_DENY;
+    struct log_file *file = log_file_open(&settings, true);
+    meanwhile_file = _i == 0 ? file : log_file_open(&settings, true);
+    ck_assert(log_file_append(file, 1, 0, &loss, &first));
+    ck_assert_int_eq(sem_init(&meanwhile_written, 0, 0), 0);
+    in_failing_sync = write_meanwhile;
+    atomic_store(&disk_fails, true);
+    ck_assert(!file_sync(file, first, &loss));
+    atomic_store(&disk_fails, false);
+    ck_assert_int_eq(pthread_join(meanwhile, NULL), 0);
+    ck_assert_uint_eq(meanwhile_sequence, first + 1);
+    ck_assert(log_file_append(file, 3, 0, &loss, &later));
+    ck_assert(file_sync(file, later, &loss));
+    ck_assert(!file_sync(meanwhile_file, meanwhile_sequence, &loss));
+    ck_assert_int_eq(loss, AUDIT_LOSS_NOT_SYNCED);
+    file_close(_i == 0 ? NULL : meanwhile_file);
+    file_close(file);
+}
+END_TEST
+
 /* ---- what the disk did not take ----------------------------------------------------------------
  */
 
@@ -1038,6 +1102,7 @@ int main(void)
     tcase_add_loop_test(cases, all_calls_fail_for_a_while, 0, LENGTH(faults));
     tcase_add_test(cases, each_allocation_fails);
     tcase_add_test(cases, a_failed_sync_stays_failed);
+    tcase_add_loop_test(cases, what_was_written_in_a_failed_sync_stays_failed, 0, 2);
     tcase_add_loop_test(cases, a_file_holds_a_record_of_somebody, 0, LENGTH(disks));
     suite_add_tcase(suite, cases);
     TCase *aside = tcase_create("aside");

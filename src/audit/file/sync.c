@@ -99,6 +99,27 @@ static void gather(const struct log_file *file)
     }
 }
 
+/* By any thread of any process. Under the lock of them all, since a record is in the file before
+ * the head says so; where that lock cannot be had in time, its holder may have written one. */
+static uint64_t written_until_now(struct log_file *file)
+{
+    struct log_state *state = &file->state;
+    uint64_t sequence = atomic_load(&file->written);
+    bool waited, local = state_wait_for(&file->local) == 0;
+
+    bool locked = local && is_there(file) && state_is_one(state) && state_lock(state, &waited);
+    if (locked ? state_prove(state) : is_there(file)) {
+        sequence = state_head(state)->sequence + !locked;
+    }
+    if (locked) {
+        state_unlock(state);
+    }
+    if (local) {
+        pthread_mutex_unlock(&file->local);
+    }
+    return sequence;
+}
+
 /* When the descriptor came to mean another file meanwhile, it is not known which one was synced. So
  * it is done again for the one that the descriptor means now. */
 static void lead(struct log_file *file)
@@ -110,6 +131,7 @@ static void lead(struct log_file *file)
         turn = atomic_load(&file->turn);
         target = atomic_load(&file->written);
         if (sync_all_before(file) != 0) {
+            target = written_until_now(file);
             if (is_there(file)) {
                 file_note_unsynced(shared, target);
             }
