@@ -2,8 +2,8 @@
 /*
  * Parts of a log against the whole of it: what read_narrow() and read_cut() leave out holds nothing
  * that was asked for, in files that are in order within what narrow.h relies on, and in files whose
- * clock was set back, which are read as a whole. With broken and long lines, several files, records
- * of several processes, and any bounds.
+ * clock was set back, which are read as a whole. With broken and long lines, several files that are
+ * one chain or not, packed ones, records of several processes, and any bounds.
  */
 #include "tools/review/read.h"
 
@@ -56,7 +56,7 @@ static void stamp(int64_t seconds, char text[40])
 
 /* What was written so far, by all files of a log. */
 struct writer {
-    uint64_t state, sequence;
+    uint64_t state, sequence, chain;
     uint64_t numbers[3]; /* of three processes */
     int64_t clock;       /* seconds behind GENERATE_START */
 };
@@ -79,13 +79,12 @@ static void put_line(FILE *file, struct writer *writer)
         fprintf(file, "{\"@timestamp\":\"%s\",\"mess%s", text,
                 next_random(&writer->state) % 2 == 0 ? "\n" : "");
     }
-    fprintf(
-        file,
-        "{\"@timestamp\":\"%s\",\"miguard\":{\"class\":\"C%d\"},\"event\":{\"id\":\"%016x-%llu\","
-        "\"sequence\":%llu},\"x\":\"%*s\"}\n",
-        text, (int)(next_random(&writer->state) % 20), (unsigned)process + 0x1234,
-        (unsigned long long)++writer->numbers[process], (unsigned long long)++writer->sequence,
-        (int)(next_random(&writer->state) % 300), "");
+    fprintf(file,
+            "{\"@timestamp\":\"%s\",\"miguard\":{\"class\":\"C%d\",\"chain\":{\"id\":\"%016llx\"}},"
+            "\"event\":{\"id\":\"%016x-%llu\",\"sequence\":%llu},\"x\":\"%*s\"}\n",
+            text, (int)(next_random(&writer->state) % 20), (unsigned long long)writer->chain,
+            (unsigned)process + 0x1234, (unsigned long long)++writer->numbers[process],
+            (unsigned long long)++writer->sequence, (int)(next_random(&writer->state) % 300), "");
     writer->clock += (int64_t)(next_random(&writer->state) % 80);
 }
 
@@ -190,8 +189,41 @@ static void add_conditions(struct query *query, struct writer *writer)
     }
 }
 
+/* Under its own name, as a log that was packed and renamed. */
+static void pack_log(const char *path)
+{
+    char command[512];
+
+    snprintf(command, sizeof(command), "gzip '%s' && mv '%s.gz' '%s'", path, path, path);
+    ck_assert_int_eq(system(command), 0);
+}
+
+/* Of one log: what rotation leaves, given in some order, or with one file of another chain. */
+static size_t make_rotated(struct writer *writer)
+{
+    size_t count = 2 + next_random(&writer->state) % (FILES - 1);
+    size_t first = next_random(&writer->state) % count;
+    size_t other = next_random(&writer->state) % 6;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *path = paths[(first + i) % count];
+        writer->chain = i > 0 && i == other ? 0xBEEF : 0xF00D;
+        const bool back = next_random(&writer->state) % 6 == 0;
+        make_log(path, writer, back, 200 + next_random(&writer->state) % 2500);
+        /* Of a packed file the order of its numbers is not looked at. */
+        if (!back && i + 1 < count && next_random(&writer->state) % 3 == 0) {
+            pack_log(path);
+        }
+        writer->clock = writer->clock < 0 ? 20 * HOUR : writer->clock;
+    }
+    return count;
+}
+
 static size_t make_logs(struct writer *writer)
 {
+    if (next_random(&writer->state) % 2 == 0) {
+        return make_rotated(writer);
+    }
     size_t count = 1 + next_random(&writer->state) % FILES;
     bool hosts = next_random(&writer->state) % 2 == 0; /* at the same time */
 
@@ -488,6 +520,99 @@ START_TEST(files_without_a_merge)
 }
 END_TEST
 
+/* Three files of one chain, given as 1, 2, 0 and written as 0, 1, 2 within an hour. */
+static struct log_reader *open_chain(struct writer *writer, bool packed, struct query *query)
+{
+    struct scan_filter filter = {.matches = matches, .context = query};
+    const char *files[FILES] = {paths[1], paths[2], paths[0]};
+    struct log_reader *reader = NULL;
+
+    writer->chain = 0xF00D;
+    for (int i = 0; i < FILES; i++) {
+        FILE *file = fopen(paths[i], "we");
+        ck_assert_ptr_nonnull(file);
+        for (int line = 0; line < 4000; line++) {
+            writer->clock = 20 * HOUR;
+            put_line(file, writer);
+        }
+        fclose(file);
+    }
+    if (packed) {
+        pack_log(paths[0]);
+    }
+    ck_assert_int_eq(read_open(files, FILES, READ_BY_TIME, &reader, NULL), MIGUARD_OK);
+    query_fields(query, &filter.wanted);
+    ck_assert(read_only(reader, &filter, 2));
+    return reader;
+}
+
+/* In one chain nothing hangs on the time: the files without what is asked for are not read, packed
+ * or not. */
+START_TEST(numbers_of_a_chain)
+{
+    static const struct {
+        const char *numbers;
+        size_t least; /* a few are torn */
+    } rows[] = {{"1000-1009", 5},   {"5000-5009", 5}, {"9000-9009", 5}, {"7995-8004", 5},
+                {"13000-14000", 0}, {"4000-4000", 1}, {"4001-4001", 1}, {"8001-8001", 1}};
+    struct writer writer = {.state = 13};
+    struct found *part = calloc(1, sizeof(*part));
+    struct miguard_error error;
+
+    ck_assert_ptr_nonnull(part);
+    make_folder();
+    for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+        const bool packed =
+            i % 2 == 1 && strtoul(rows[i / 2].numbers, NULL, 10) > 4000; /* else it is read */
+        struct query *query = query_new();
+        struct narrow_bounds bounds;
+        ck_assert_int_eq(query_add(query, "--sequence", rows[i / 2].numbers, &error), MIGUARD_OK);
+        query_bounds(query, &bounds);
+        writer.sequence = 0;
+        struct log_reader *reader = open_chain(&writer, packed, query);
+        ck_assert(read_narrow(reader, &bounds, GRAIN, &part->narrowed));
+        ck_assert(part->narrowed);
+        take_all(reader, part);
+        ck_assert_uint_ge(part->count, rows[i / 2].least);
+        ck_assert_uint_lt(part->read, 500);
+        read_close(reader);
+        query_free(query);
+    }
+    text_release(&part->text);
+    free(part);
+    remove_folder();
+}
+END_TEST
+
+/* The last of a chain are the last of its last file, whatever the times are. */
+START_TEST(last_of_a_chain)
+{
+    struct writer writer = {.state = 17 + (uint64_t)_i};
+    struct found *part = calloc(1, sizeof(*part));
+    struct query *query = query_new();
+    struct narrow_bounds bounds = narrow_all;
+
+    ck_assert_ptr_nonnull(part);
+    make_folder();
+    struct log_reader *reader = open_chain(&writer, _i == 1, query);
+    ck_assert(read_narrow(reader, &bounds, GRAIN, &part->narrowed));
+    ck_assert(!part->narrowed);
+    ck_assert(read_cut(reader, 2, &bounds));
+    ck_assert(read_again(reader, &bounds));
+    take_all(reader, part);
+    ck_assert_uint_lt(part->read, 500);
+    ck_assert_ptr_nonnull(strstr(part->text.data, "\"sequence\":12000}"));
+    ck_assert(read_again(reader, &narrow_all));
+    take_all(reader, part);
+    ck_assert_uint_gt(part->count, 10000);
+    read_close(reader);
+    query_free(query);
+    text_release(&part->text);
+    free(part);
+    remove_folder();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("audit_narrow");
@@ -508,6 +633,8 @@ int main(void)
     tcase_add_loop_test(all, number_of_a_process, 0, 3);
     tcase_add_test(all, process_is_found_finely);
     tcase_add_test(all, files_without_a_merge);
+    tcase_add_test(all, numbers_of_a_chain);
+    tcase_add_loop_test(all, last_of_a_chain, 0, 2);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

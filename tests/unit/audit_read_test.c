@@ -345,6 +345,86 @@ START_TEST(merged_by_time)
 }
 END_TEST
 
+/* A record of a chain; more: its other members. */
+#define CHAINED(chain, number, second, more)                                                       \
+    "{\"@timestamp\":\"2026-03-01T00:00:" #second                                                  \
+    "Z\",\"miguard\":{\"chain\":{\"id\":\"0000000000000" chain "\"" more                           \
+    "}},\"event\":{\"sequence\":" #number "}}\n"
+#define C(number, second)     CHAINED("aaa", number, second, "")
+#define OTHER(number, second) CHAINED("bbb", number, second, "")
+#define BEGUN(number, second)                                                                      \
+    CHAINED("ccc", number, second,                                                                 \
+            ",\"prev\":\"0000000000000000000000000000000000000000000000000000000000000000\"")
+
+/* Files by their place in the order in which they are given; NULL: there is none. A text that
+ * begins with a + is packed. */
+static const struct {
+    const char *text[3], *by_time, *by_file;
+} chains[] = {
+    /* in the order of the numbers, whatever the times are */
+    {{C(3, 01) C(4, 06), C(1, 02) C(2, 07)}, "1 2 3 4 ", "3 4 1 2 "},
+    {{C(5, 01), "+" C(1, 09) C(2, 02), C(3, 03) C(4, 04)}, "1 2 3 4 5 ", "5 1 2 3 4 "},
+    {{C(3, 01), "+" C(1, 09), "+" C(2, 05)}, "1 2 3 ", "3 1 2 "},
+    /* an empty file is new */
+    {{"", C(2, 01), C(1, 02)}, "1 2 ", "2 1 "},
+    /* a broken line stands where it stood */
+    {{C(2, 01), "x\n" C(1, 02)},
+     "!log1:1@0 no JSON object, at byte 1 1 2 ",
+     "2 !log1:1@0 no JSON object, at byte 1 1 "},
+    /* a chain that was begun anew, with the number behind and the next */
+    {{BEGUN(3, 01) CHAINED("ccc", 4, 02, ""), C(1, 05) C(2, 06)}, "1 2 3 4 ", "3 4 1 2 "},
+    {{BEGUN(4, 01), C(1, 05) C(2, 06)}, "1 2 4 ", "4 1 2 "},
+    {{BEGUN(5, 01), C(1, 05) C(2, 06)}, "5 1 2 ", "5 1 2 "},     /* a gap: merged */
+    {{BEGUN(3, 01), "+" C(1, 05) C(2, 06)}, "3 1 2 ", "3 1 2 "}, /* its last is not known */
+    {{CHAINED("ccc", 3, 01, ""), C(1, 05) C(2, 06)}, "3 1 2 ", "3 1 2 "},
+    /* other chains, files without one, copies and files that overlap are merged */
+    {{C(3, 01) C(4, 06), OTHER(1, 02) OTHER(2, 07)}, "3 1 4 2 ", "3 4 1 2 "},
+    {{C(3, 01) C(4, 06), C(1, 02) C(2, 07), OTHER(9, 03)}, "3 1 9 4 2 ", "3 4 1 2 9 "},
+    {{C(3, 01) C(4, 06), C(1, 02) C(2, 07), T(9, 03)}, "3 1 9 4 2 ", "3 4 1 2 9 "},
+    {{C(9, 01), OTHER(1, 01)}, "9 1 ", "9 1 "},
+    {{C(1, 01) C(2, 06), C(1, 01) C(2, 06)}, "1 1 2 2 ", "1 2 1 2 "},
+    {{C(2, 01) C(3, 06), C(1, 02) C(2, 07)}, "2 1 3 2 ", "2 3 1 2 "},
+    /* the last number is lower than the first: the rest of the file was copied there */
+    {{C(3, 01) C(4, 06), C(1, 02) C(5, 07)}, "3 1 4 5 ", "3 4 1 5 "},
+};
+
+START_TEST(one_chain)
+{
+    const char *given[] = {paths[0], paths[1], paths[2]};
+    size_t count = 0;
+
+    make_folder();
+    for (; count < 3 && chains[_i].text[count] != NULL; count++) {
+        const char *text = chains[_i].text[count];
+        if (text[0] == '+') {
+            put_packed(paths[count], "we", text + 1);
+        } else {
+            put_text(paths[count], text);
+        }
+    }
+    ck_assert_str_eq(read_all(given, count, READ_BY_TIME), chains[_i].by_time);
+    ck_assert_str_eq(read_all(given, count, READ_BY_FILE), chains[_i].by_file);
+    remove_folder();
+}
+END_TEST
+
+/* The writer has just rotated: what comes into the new file is the newest. */
+START_TEST(empty_file_is_new)
+{
+    const char *given[] = {paths[0], paths[1], paths[2]};
+
+    make_folder();
+    put_text(paths[0], "");
+    put_text(paths[1], C(2, 02));
+    put_text(paths[2], C(1, 03));
+    struct log_reader *reader = open_files(given, 3, READ_BY_TIME);
+    put_text(paths[0], C(3, 01));
+    ck_assert_str_eq(rest_of(reader), "1 2 3 ");
+    read_close(reader);
+    remove_folder();
+}
+END_TEST
+
 START_TEST(a_failing_file_ends_no_other)
 {
     const char *both[] = {paths[0], paths[1]};
@@ -674,6 +754,8 @@ static Suite *suite(void)
     tcase_add_test(all, packed_in_parts);
     tcase_add_test(all, packed_and_cut);
     tcase_add_test(all, merged_by_time);
+    tcase_add_loop_test(all, one_chain, 0, LENGTH(chains));
+    tcase_add_test(all, empty_file_is_new);
     tcase_add_test(all, a_failing_file_ends_no_other);
     tcase_add_test(all, same_inode_once);
     tcase_add_test(all, standard_input);

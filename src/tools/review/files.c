@@ -28,9 +28,14 @@
 /* Holds what was read of any file. */
 struct buffer {
     char *bytes;
-    size_t size; /* FAMILY_WINDOW, or FAMILY_LARGE_WINDOW once it was needed */
+    size_t size; /* the largest of the windows that was needed */
     bool no_memory;
 };
+
+/* So much of an end is read, until a record is found in it: of a log with many files the first is
+ * what takes the time. */
+static const unsigned windows[] = {8 * 1024, FAMILY_WINDOW, FAMILY_LARGE_WINDOW};
+enum { WINDOWS = sizeof(windows) / sizeof(windows[0]) };
 
 /* Grows only, and without keeping the bytes: each reader fills it anew. */
 static bool make_room(struct buffer *buffer, size_t size)
@@ -74,7 +79,7 @@ static size_t fill_packed(struct buffer *buffer, struct unpack_file *file, size_
 }
 
 /* Plain or packed, whatever it is called. A window that ends inside of the first record finds none,
- * and look_into() tries the larger one. */
+ * and find_first() tries a larger one. */
 static bool read_first(struct buffer *buffer, int fd, unsigned size, struct family_place *ret_place)
 {
     ssize_t got = make_room(buffer, size) ? pread(fd, buffer->bytes, size, 0) : -1;
@@ -125,17 +130,33 @@ static bool read_packed_last(struct buffer *buffer, int fd, struct family_place 
     return length > 0 && family_last(buffer->bytes, length, ret_place);
 }
 
+/* The size of a packed file says little of what is in it. */
+static bool find_first(struct buffer *buffer, int fd, uint64_t size, struct family_place *ret_place)
+{
+    bool found = false;
+
+    for (int i = 0; i < WINDOWS && !found && (i < 2 || size > windows[i - 1]); i++) {
+        found = read_first(buffer, fd, windows[i], ret_place);
+    }
+    return found;
+}
+
+static bool find_last(struct buffer *buffer, int fd, uint64_t size, struct family_place *ret_place)
+{
+    bool found = false;
+
+    for (int i = 0; i < WINDOWS && !found; i++) {
+        found = read_last(buffer, fd, size, windows[i], ret_place);
+    }
+    return found;
+}
+
 /* The first and the last record. Without a last one, the first stands for it: both then name the
  * same chain. */
 static void look_into(struct buffer *buffer, struct log_part *part, int fd)
 {
-    part->known =
-        read_first(buffer, fd, FAMILY_WINDOW, &part->first) ||
-        (part->size > FAMILY_WINDOW && read_first(buffer, fd, FAMILY_LARGE_WINDOW, &part->first));
-    part->last = part->first;
-    if (part->known && !part->packed &&
-        !read_last(buffer, fd, part->size, FAMILY_WINDOW, &part->last) &&
-        !read_last(buffer, fd, part->size, FAMILY_LARGE_WINDOW, &part->last)) {
+    part->known = find_first(buffer, fd, part->size, &part->first);
+    if (!part->known || part->packed || !find_last(buffer, fd, part->size, &part->last)) {
         part->last = part->first;
     }
 }
@@ -233,11 +254,10 @@ static void add_chain(struct search *search, uint64_t chain)
 }
 
 /* A writer that finds a log without its state begins a chain and goes on with the numbers.  */
-static bool goes_on(const struct log_part *before, const struct log_part *after)
+static bool goes_on(const struct family_place *last, const struct family_place *first)
 {
-    return after->first.begins && after->first.sequence > 1 &&
-           (before->last.sequence + 1 == after->first.sequence ||
-            before->last.sequence + 2 == after->first.sequence);
+    return first->begins && first->sequence > 1 &&
+           (last->sequence + 1 == first->sequence || last->sequence + 2 == first->sequence);
 }
 
 /* By its chain at either end, or because its numbers join a file that is known to belong. The
@@ -251,7 +271,8 @@ static bool belongs(const struct search *search, size_t at)
     }
     for (size_t i = 0; i < search->count; i++) {
         if (search->own[i] && search->list[i].known &&
-            (goes_on(part, &search->list[i]) || goes_on(&search->list[i], part))) {
+            (goes_on(&part->last, &search->list[i].first) ||
+             goes_on(&search->list[i].last, &part->first))) {
             return true;
         }
     }
@@ -413,6 +434,36 @@ static void mark_copies(struct log_part *list, size_t count)
         (better ? before : part)->copy = true;
         kept = better ? i : kept;
     }
+}
+
+/* ---- files that are open ----------------------------------------------------------------------
+ */
+
+enum miguard_status log_ends_read(int fd, uint64_t size, struct log_ends *ret_ends)
+{
+    char magic[UNPACK_MAGIC];
+    struct buffer buffer = {0};
+    struct log_ends ends = {0};
+    ssize_t got = pread(fd, magic, sizeof(magic), 0);
+
+    ends.packed = got > 0 && unpack_kind(magic, (size_t)got) != UNPACK_PLAIN;
+    bool found = find_first(&buffer, fd, size, &ends.first);
+    ends.last = ends.first;
+    found = found && (ends.packed || find_last(&buffer, fd, size, &ends.last));
+    bool good = !buffer.no_memory && (!ends.packed || lseek(fd, 0, SEEK_SET) == 0);
+    base_free(buffer.bytes);
+    if (found && good) {
+        *ret_ends = ends;
+    }
+    return buffer.no_memory ? MIGUARD_NO_MEMORY : found && good ? MIGUARD_OK : MIGUARD_NOT_FOUND;
+}
+
+/* Of a packed file the last record is not known. */
+bool log_ends_follow(const struct log_ends *before, const struct log_ends *after)
+{
+    return before->last.sequence < after->first.sequence &&
+           (before->last.chain == after->first.chain ||
+            (!before->packed && goes_on(&before->last, &after->first)));
 }
 
 /* ---- all --------------------------------------------------------------------------------------

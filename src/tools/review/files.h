@@ -42,4 +42,16 @@ MIGUARD_CHECKED enum miguard_status log_parts_find(const char *log, uint64_t cha
 /* NULL names are allowed; *parts is zeroed. */
 void log_parts_release(struct log_parts *parts);
 
+/* The first and the last record of one file; of a packed one the first is both. */
+struct log_ends {
+    struct family_place first, last;
+    bool packed; /* by what is in it */
+};
+/* Of a regular file that is open, and is read from its beginning afterwards. Errors: NOT_FOUND (it
+ * has no record with a place in a chain), NO_MEMORY. */
+MIGUARD_CHECKED enum miguard_status log_ends_read(int fd, uint64_t size, struct log_ends *ret_ends);
+/* The second file goes on where the first one ended: in its chain, or in one that was begun anew
+ * after its state was lost; with higher numbers. */
+bool log_ends_follow(const struct log_ends *before, const struct log_ends *after);
+
 #endif

@@ -36,7 +36,8 @@ struct narrow_bounds {
     int64_t start, end;      /* nanoseconds since 1970 */
     uint64_t entity, number; /* of event.id; entity 0: not asked for */
     uint64_t numbers;        /* so far before and behind it, NARROW_NEAR or NARROW_NUMBERS */
-    uint64_t from, to;       /* bytes of each file */
+    uint64_t from, to;       /* bytes of a file; from is of the file `file` alone */
+    size_t file;             /* of a chain: the files before it are left out (read.c) */
 };
 extern const struct narrow_bounds narrow_all;
 

@@ -56,7 +56,9 @@ struct source {
     dev_t device;
     ino_t inode;
     bool regular;
-    uint64_t size; /* bytes on the disk */
+    uint64_t size;        /* bytes on the disk */
+    size_t given;         /* its place among the files that were given */
+    struct log_ends ends; /* where the reader asked for them; else, and of an empty file, 0 */
 
     /* It may still hold lines when this is set; the end of the source is HEAD_END. */
     bool text_end; /* nothing more comes into the buffer */
@@ -78,6 +80,7 @@ struct source {
     /* After read_narrow(): */
     bool looked;
     struct narrow_marks marks;
+    bool left_out;     /* nothing is read */
     uint64_t from, to; /* what is read; to 0: up to the end */
 
     enum head head;
@@ -98,6 +101,7 @@ struct source {
 /* The sources lie behind it in one block. */
 struct log_reader {
     enum read_order order;
+    bool chained; /* the files are one chain, in its order: nothing is merged */
     size_t count;
     /* Bytes on the disk, as read_progress() gives them. total is not known once a pipe is among the
      * sources. */
@@ -205,8 +209,98 @@ static enum miguard_status add_source(struct log_reader *reader, const char *nam
     return MIGUARD_OK;
 }
 
+/* ---- one chain ----
+ */
+
+/*
+ * What rotation made of one log is read one file behind the other, as it was written, which is the
+ * order of the records in one file, too. So nothing hangs on the times of files that are not
+ * needed. Only files whose numbers join are taken for one chain; others are merged.
+ */
+
+/* An empty one is new. */
+static int by_number(const void *a, const void *b)
+{
+    const struct source *x = a, *y = b;
+
+    if ((x->size == 0) != (y->size == 0)) {
+        return x->size == 0 ? 1 : -1;
+    }
+    if (x->ends.first.sequence != y->ends.first.sequence) {
+        return x->ends.first.sequence < y->ends.first.sequence ? -1 : 1;
+    }
+    return x->given < y->given ? -1 : 1;
+}
+
+static int as_given(const void *a, const void *b)
+{
+    const struct source *x = a, *y = b;
+
+    return x->given < y->given ? -1 : 1;
+}
+
+/* NOT_FOUND: one has no place in a chain. */
+static enum miguard_status read_ends(struct log_reader *reader)
+{
+    enum miguard_status status = MIGUARD_OK;
+
+    for (size_t i = 0; i < reader->count && status == MIGUARD_OK; i++) {
+        struct source *source = &reader->sources[i];
+        source->given = i;
+        if (!source->regular || source->standard) {
+            return MIGUARD_NOT_FOUND;
+        }
+        if (source->size > 0) {
+            status = log_ends_read(source->fd, source->size, &source->ends);
+        }
+    }
+    return status;
+}
+
+/* Empty files stand behind all others, or are passed over. */
+static bool all_follow(const struct log_reader *reader)
+{
+    const struct source *before = NULL;
+
+    for (size_t i = 0; i < reader->count; i++) {
+        const struct source *source = &reader->sources[i];
+        if (source->size == 0) {
+            continue;
+        }
+        if (before != NULL && !log_ends_follow(&before->ends, &source->ends)) {
+            return false;
+        }
+        before = source;
+    }
+    return true;
+}
+
+/* Only a reader by time may change their order. */
+static enum miguard_status find_chain(struct log_reader *reader, struct miguard_error *reterr)
+{
+    const size_t count = reader->count > 1 ? reader->count : 0;
+    enum miguard_status status = count > 0 ? read_ends(reader) : MIGUARD_NOT_FOUND;
+
+    if (status == MIGUARD_NO_MEMORY) {
+        return error_set(reterr, status, 0, "reader", NULL);
+    }
+    if (status != MIGUARD_OK) {
+        return MIGUARD_OK;
+    }
+    if (reader->order == READ_BY_TIME) {
+        qsort(reader->sources, count, sizeof(*reader->sources), by_number);
+    }
+    reader->chained = all_follow(reader);
+    if (reader->chained) {
+        reader->order = READ_BY_FILE;
+    } else {
+        qsort(reader->sources, count, sizeof(*reader->sources), as_given);
+    }
+    return MIGUARD_OK;
+}
+
 /* Opens all before it reads any: see read.h. The files keep their order, which decides between
- * records of the same time. */
+ * records of the same time, unless they are one chain. */
 enum miguard_status read_open(const char *const *files, size_t count, enum read_order order,
                               struct log_reader **ret_reader, struct miguard_error *reterr)
 {
@@ -230,6 +324,11 @@ enum miguard_status read_open(const char *const *files, size_t count, enum read_
             read_close(reader);
             return status;
         }
+    }
+    enum miguard_status status = find_chain(reader, reterr);
+    if (status != MIGUARD_OK) {
+        read_close(reader);
+        return status;
     }
     *ret_reader = reader;
     return MIGUARD_OK;
@@ -691,24 +790,82 @@ bool read_only(struct log_reader *reader, const struct scan_filter *filter, unsi
  */
 
 /*
- * Samples are taken once, with the first read_narrow(). Which part of a file they leave follows
- * from the bounds, so that read_again() can ask for another.
+ * Samples of a file are taken once, when they are needed first. Which part of it they leave follows
+ * from the bounds, so that read_again() can ask for another. In a chain the numbers of the first
+ * records say of packed files whether they are needed.
  */
 
+/* False: out of memory. */
+static bool look(struct log_reader *reader, struct source *source)
+{
+    if (!source->looked && reads_in_pieces(source)) {
+        source->looked =
+            narrow_look(source->fd, source->size, reader->total, reader->grain, &source->marks);
+        return source->looked;
+    }
+    return true;
+}
+
+/* The bounds of one file: a place is in one of them. */
+static struct narrow_bounds bounds_of(const struct log_reader *reader, const struct source *source,
+                                      const struct narrow_bounds *bounds)
+{
+    struct narrow_bounds own = *bounds;
+
+    own.from = (size_t)(source - reader->sources) == bounds->file ? bounds->from : 0;
+    return own;
+}
+
+static bool asks_for_all(const struct narrow_bounds *bounds)
+{
+    return bounds->first == 0 && bounds->last == UINT64_MAX && bounds->start == INT64_MIN &&
+           bounds->end == INT64_MAX && bounds->entity == 0 && bounds->from == 0 &&
+           bounds->to == UINT64_MAX;
+}
+
+/* The reader looks for the last records, and begins in a later file. */
+static bool is_cut_off(const struct log_reader *reader, const struct source *source,
+                       const struct narrow_bounds *bounds)
+{
+    return (size_t)(source - reader->sources) < bounds->file;
+}
+
+/* By its place in the chain the file has no record that is asked for: all of its numbers lie below
+ * the first one of the file behind it. Samples are asked, too, where there are some. */
+static bool lies_outside(const struct log_reader *reader, const struct source *source,
+                         const struct narrow_bounds *bounds)
+{
+    const struct source *behind = source + 1, *end = reader->sources + reader->count;
+
+    if (!reader->chained || source->size == 0 ||
+        !(source->ends.packed || (source->looked && source->marks.ordered))) {
+        return false;
+    }
+    return source->ends.first.sequence > bounds->last ||
+           (behind < end && behind->size > 0 && behind->ends.first.sequence <= bounds->first);
+}
+
 /* The part of one file. False: out of memory. */
-static bool set_part(const struct log_reader *reader, struct source *source,
+static bool set_part(struct log_reader *reader, struct source *source,
                      const struct narrow_bounds *bounds)
 {
+    const struct narrow_bounds own = bounds_of(reader, source, bounds);
     uint64_t to = UINT64_MAX;
     bool good = true;
 
-    source->from = source->to = 0;
-    if (source->looked) {
-        good = narrow_refine(&source->marks, bounds, is_merged(reader));
-        narrow_range(&source->marks, bounds, is_merged(reader), &source->from, &to);
-        source->to = to == UINT64_MAX ? 0 : to;
+    source->from = source->to = source->next_from = 0;
+    source->left_out = is_cut_off(reader, source, bounds);
+    if (source->left_out || asks_for_all(&own)) {
+        return true;
     }
-    source->next_from = source->from;
+    good = look(reader, source);
+    source->left_out = good && lies_outside(reader, source, &own);
+    if (good && source->looked && !source->left_out) {
+        good = narrow_refine(&source->marks, &own, is_merged(reader));
+        narrow_range(&source->marks, &own, is_merged(reader), &source->from, &to);
+        source->to = to == UINT64_MAX ? 0 : to;
+        source->next_from = source->from;
+    }
     return good;
 }
 
@@ -737,20 +894,12 @@ bool read_narrow(struct log_reader *reader, const struct narrow_bounds *bounds, 
 {
     reader->grain = grain;
     *ret_narrowed = false;
-    for (size_t i = 0; i < reader->count; i++) {
+    for (size_t i = 0; i < reader->count && reader->total >= 4 * grain; i++) {
         struct source *source = &reader->sources[i];
-        if (reader->total < 4 * grain || !reads_in_pieces(source)) {
-            continue;
-        }
-        if (!source->looked &&
-            !narrow_look(source->fd, source->size, reader->total, grain, &source->marks)) {
-            return false;
-        }
-        source->looked = true;
         if (!set_part(reader, source, bounds)) {
             return false;
         }
-        *ret_narrowed |= source->from > 0 || source->to > 0;
+        *ret_narrowed |= source->from > 0 || source->to > 0 || source->left_out;
     }
     if (*ret_narrowed) {
         scan_set_times(reader->scan, bounds->start, bounds->end);
@@ -758,17 +907,41 @@ bool read_narrow(struct log_reader *reader, const struct narrow_bounds *bounds, 
     return true;
 }
 
+/* Samples in their order: it is known where the file ends. */
+static bool is_ordered(struct log_reader *reader, struct source *source)
+{
+    return look(reader, source) && source->looked && source->marks.ordered;
+}
+
+/* The sample that comes so many from the end of a chain, or of one file. False: it has not so many,
+ * or a file behind it has no order. */
+static bool cut_by_place(struct log_reader *reader, size_t marks, struct narrow_bounds *bounds)
+{
+    for (size_t i = reader->count; i-- > 0;) {
+        struct source *source = &reader->sources[i];
+        if (!is_ordered(reader, source)) {
+            return false;
+        }
+        if (marks <= source->marks.count) {
+            bounds->file = i;
+            bounds->from = source->marks.list[source->marks.count - marks].offset;
+            return true;
+        }
+        marks -= source->marks.count;
+    }
+    return false;
+}
+
 /* The time of the sample that comes so many from the end, of all files together; INT64_MIN: there
  * are not so many, or a file has no order. */
-static int64_t time_of_mark(const struct log_reader *reader, size_t marks)
+static int64_t time_of_mark(struct log_reader *reader, size_t marks)
 {
     size_t *left = base_alloc(reader->count, sizeof(*left));
     int64_t time = left == NULL ? INT64_MIN : INT64_MAX;
 
     for (size_t i = 0; i < reader->count && time != INT64_MIN; i++) {
-        const struct source *source = &reader->sources[i];
-        left[i] = source->marks.count;
-        time = source->looked && source->marks.ordered ? time : INT64_MIN;
+        time = is_ordered(reader, &reader->sources[i]) ? time : INT64_MIN;
+        left[i] = reader->sources[i].marks.count;
     }
     while (marks-- > 0 && time != INT64_MIN) {
         size_t latest = SIZE_MAX;
@@ -788,39 +961,38 @@ static int64_t time_of_mark(const struct log_reader *reader, size_t marks)
     return time;
 }
 
-/* What would be read with these bounds. */
+/* What would be read with these bounds, of files whose samples are known. */
 static uint64_t part_size(const struct log_reader *reader, const struct narrow_bounds *bounds)
 {
     uint64_t all = 0, from, to;
 
     for (size_t i = 0; i < reader->count; i++) {
         const struct source *source = &reader->sources[i];
-        narrow_range(&source->marks, bounds, is_merged(reader), &from, &to);
-        all += (to < source->size ? to : source->size) - from;
+        const struct narrow_bounds own = bounds_of(reader, source, bounds);
+        if (!is_cut_off(reader, source, bounds) && !lies_outside(reader, source, &own)) {
+            narrow_range(&source->marks, &own, is_merged(reader), &from, &to);
+            all += (to < source->size ? to : source->size) - from;
+        }
     }
     return all;
 }
 
-/* In one file what comes last stands last. With several the time decides, and by the guarantee of
+/* In a chain what comes last stands last. Of other files the time decides, and by the guarantee of
  * narrow.h all that is left out is older than bounds->start. */
-bool read_cut(const struct log_reader *reader, size_t marks, struct narrow_bounds *bounds)
+bool read_cut(struct log_reader *reader, size_t marks, struct narrow_bounds *bounds)
 {
     enum { WORTH = 4 };
-    const struct narrow_marks *first = &reader->sources[0].marks;
 
     if (reader->total < 4 * reader->grain) {
         return false;
     }
+    if (reader->count == 1 || reader->chained) {
+        return cut_by_place(reader, marks, bounds) &&
+               part_size(reader, bounds) <= reader->total / WORTH;
+    }
     int64_t time = time_of_mark(reader, marks);
-    if (time == INT64_MIN) {
-        return false;
-    }
-    if (reader->count == 1) {
-        bounds->from = marks < first->count ? first->list[first->count - marks].offset : 0;
-    } else {
-        bounds->start = time > bounds->start ? time : bounds->start;
-    }
-    return part_size(reader, bounds) <= reader->total / WORTH;
+    bounds->start = time > bounds->start ? time : bounds->start;
+    return time != INT64_MIN && part_size(reader, bounds) <= reader->total / WORTH;
 }
 
 /* The pieces that were begun ahead are waited for. */
@@ -904,7 +1076,7 @@ static void next_head(struct log_reader *reader, struct source *source)
     if (source->head != HEAD_NONE) {
         return;
     }
-    if (source->fd < 0) {
+    if (source->fd < 0 || source->left_out) {
         source->head = HEAD_END;
     } else if (!reader->filtered) {
         good = read_line(reader, source);
@@ -915,8 +1087,9 @@ static void next_head(struct log_reader *reader, struct source *source)
     if (!good) {
         source->head = HEAD_FAILED;
     }
-    /* One that is read in pieces has no buffer, and may be read again. */
-    if (source->head == HEAD_FAILED || (source->head == HEAD_END && !source->in_pieces)) {
+    /* One that is read in pieces, or not yet, has no buffer, and may be read again. */
+    if (source->head == HEAD_FAILED ||
+        (source->head == HEAD_END && !source->in_pieces && !source->left_out)) {
         close_source(source);
     }
 }

@@ -16,7 +16,9 @@
 struct log_reader;
 
 enum read_order {
-    READ_BY_TIME, /* merged; within a file, records stay as they stand */
+    /* Merged; within a file, records stay as they stand. Files of one chain are read one behind the
+     * other, in the order of their numbers, as one that was not rotated. */
+    READ_BY_TIME,
     READ_BY_FILE, /* one file after the other, as given */
 };
 
@@ -77,7 +79,7 @@ void read_share_marks(struct log_reader *reader, struct log_reader *before);
  * that looks for the last records. Those that it finds with a time not before bounds->start are the
  * last ones of the log. False: that is too much of the log to be worth it, or not possible.
  */
-bool read_cut(const struct log_reader *reader, size_t marks, struct narrow_bounds *bounds);
+bool read_cut(struct log_reader *reader, size_t marks, struct narrow_bounds *bounds);
 /* Only after a read_cut() that was true: reading begins anew, with other bounds. */
 MIGUARD_CHECKED bool read_again(struct log_reader *reader, const struct narrow_bounds *bounds);
 
@@ -107,7 +109,8 @@ enum read_resumed {
     READ_CHANGED, /* another line stands at the mark: the file is read from its beginning */
 };
 
-/* The files of the reader are numbered from 0; NULL behind the last. */
+/* The files of the reader are numbered from 0, those of a chain in its order; NULL behind the
+ * last. */
 const char *read_name(const struct log_reader *reader, size_t file);
 
 /* Both before the first read_next(): from now on places are remembered; and a file goes on at its
