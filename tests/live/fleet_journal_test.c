@@ -22,21 +22,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "support/fleet_site.h"
+#include "support/fleet_journal.h"
 
 enum { KILLED, REWRITTEN, GAPS, HOSTS_LEAST, HOSTS_MOST = 24 };
-
-struct host {
-    struct site_machine machine;
-    pid_t journald, upload, writer;
-    unsigned long *acknowledged;
-};
 
 static unsigned hosts = 8, pairs;
 static unsigned long records = 600;
 static double patience = 120; /* seconds */
-static char recipes[4096];
-static struct host host[HOSTS_MOST];
+static struct journal_host host[HOSTS_MOST];
 static struct site_machine collector_machine;
 static pid_t collector;
 
@@ -52,167 +45,32 @@ static void read_sizes(void)
     site_need(hosts >= HOSTS_LEAST && hosts <= HOSTS_MOST && records >= 300, "HOSTS and RECORDS");
 }
 
-static bool possible(void)
-{
-    return site_possible() &&
-           system("command -v openssl >/dev/null && command -v journalctl >/dev/null && ls "
-                  "/lib/systemd/systemd-journald /lib/systemd/systemd-journal-upload "
-                  "/lib/systemd/systemd-journal-remote >/dev/null 2>&1") == 0;
-}
-
 /* ---- machines -------------------------------------------------------------------------------- */
-
-/* The collector is called by the address of a link, so each of these is a name of its certificate.
- */
-static const char certificates[] =
-    "mkdir tls && cd tls && openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem "
-    "-days 2 -subj /CN=ca 2>/dev/null && for name in collector host; do openssl req -newkey "
-    "rsa:2048 -nodes -keyout $name.key -out $name.csr -subj /CN=$name.example 2>/dev/null && "
-    "{ printf 'subjectAltName=DNS:%s.example' $name; for i in $(seq 0 $COUNT); do printf "
-    "',IP:10.77.%s.1' $i; done; echo; } >ext && openssl x509 -req -in $name.csr -CA ca.pem -CAkey "
-    "ca.key -CAcreateserial -days 2 -extfile ext -out $name.pem 2>/dev/null || exit 1; done";
-
-/* Debian 12 builds systemd-journal-remote without what looks at the certificates of others. */
-static bool trusts(const char *program)
-{
-    return site_shellf("/lib/systemd/%s --trust=/dev/null --version", program) == 0;
-}
-
-/* A configuration lies in /etc/systemd; here the program gets what it says as options, since /etc
- * is that of the test's machine. KEY=VALUE becomes OPTION=VALUE. */
-static void options_of(const char *conf, const char *address, const char *name, bool with_trust)
-{
-    site_need(site_shellf("sed -n -e \"s|/etc/miguard/fleet|$PWD/tls|; s|collector.example|%s|; "
-                          "s/^URL=/--url=/p; s/^ServerKeyFile=/--key=/p; s/^ServerCertificateFile=/"
-                          "--cert=/p; s/^TrustedCertificateFile=/--trust=/p; s/^SplitMode=/"
-                          "--split-mode=/p; s/^Seal=/--seal=/p\" '%s/%s' | tr '\\n' ' ' >%s",
-                          address, recipes, conf, name) == 0,
-              site_out);
-    site_need(with_trust || site_shellf("sed -i 's/--trust=[^ ]*//' %s", name) == 0, name);
-}
-
-/* "flushed": journald writes to the disk from the beginning, as it does on a machine that has
- * started. */
-static void make_host(struct host *at, const char *title, unsigned i)
-{
-    char name[2048], address[32];
-
-    /* Audit= without a value: with "no" journald turns the kernel's audit off, for all of the
-     * machine (journald.conf(5)), and another test may be using it. */
-    site_machine_start(&at->machine, title);
-    site_link(&collector_machine, &at->machine, 0, i);
-    site_need(site_shellf("cd %s && mkdir -p run/systemd/journal log/journal "
-                          "lib/systemd/journal-upload run/systemd/journald.conf.d && touch "
-                          "run/systemd/journal/flushed && printf '[Journal]\\nStorage=persistent\\n"
-                          "ForwardToSyslog=no\\nReadKMsg=no\\nRateLimitIntervalSec=0\\nAudit=\\n' "
-                          ">run/systemd/journald.conf.d/miguard.conf",
-                          title) == 0,
-              site_out);
-    snprintf(name, sizeof(name), "%s/log/miguard/audit.log", at->machine.name);
-    site_log(&at->machine, name);
-    snprintf(name, sizeof(name), "%s/options", at->machine.name);
-    snprintf(address, sizeof(address), "10.77.%u.1", i);
-    options_of("journal-upload.conf", address, name, trusts("systemd-journal-upload"));
-}
 
 static void make_all(void)
 {
-    char text[16];
     unsigned long *counters = site_shared(HOSTS_MOST);
 
-    site_need(realpath("policy/fleet/journal", recipes) != NULL, "recipes");
-    setenv("R", recipes, 1);
+    journal_find();
     site_open("fleet-jr");
-    snprintf(text, sizeof(text), "%u", hosts + 2 + 2 * pairs);
-    setenv("COUNT", text, 1);
-    site_need(site_shell(certificates) == 0, site_out);
+    journal_certificates(hosts + 2 + 2 * pairs);
     site_machine_start(&collector_machine, "collector.example");
-    site_need(site_shell("mkdir -p collector.example/log/journal/remote") == 0, site_out);
-    bool trusted = trusts("systemd-journal-remote");
-    options_of("journal-remote.conf", "", "collector.example/options", trusted);
-    if (!trusted) {
-        puts("skip: certificates of hosts: this systemd-journal-remote cannot look at them");
-    }
+    journal_remote_options("collector.example");
     for (unsigned i = 0; i < hosts; i++) {
         char name[32];
         host[i].acknowledged = &counters[i];
         snprintf(name, sizeof(name), "web%u.example", i + 1);
-        make_host(&host[i], name, i);
+        journal_make_host(&host[i], name, &collector_machine, i);
     }
 }
 
 /* ---- processes ------------------------------------------------------------------------------- */
 
-static void wait_for_file(const char *path)
-{
-    double until = site_seconds() + 60;
-
-    while (access(path, F_OK) != 0) {
-        site_need(site_seconds() < until, path);
-        site_nap(20);
-    }
-}
-
-static void start_journald(struct host *at)
-{
-    char path[2048];
-
-    snprintf(path, sizeof(path), "%s/journald.log", at->machine.name);
-    at->journald = site_start(&at->machine, path, "exec /lib/systemd/systemd-journald");
-    snprintf(path, sizeof(path), "%s/run/systemd/journal/socket", at->machine.name);
-    wait_for_file(path);
-}
-
-/* What systemd does by the drop-in: before each start, and when the program ends, which it does
- * when the collector or the link is gone. */
-static void start_upload(struct host *at)
-{
-    char command[8192], log[2048];
-
-    snprintf(log, sizeof(log), "%s/upload.log", at->machine.name);
-    snprintf(
-        command, sizeof(command),
-        "before=$(sed -n 's/^ExecStartPre=//p' '%s/systemd-journal-upload.service.d/"
-        "miguard.conf'); while :; do $before; /lib/systemd/systemd-journal-upload --save-state "
-        "$(cat %s/%s/options); sleep 0.3; done",
-        recipes, site_folder, at->machine.name);
-    at->upload = site_start(&at->machine, log, command);
-}
-
-static void kill_upload(struct host *at)
-{
-    (void)site_shellf("kill -9 %d $(cat /proc/%d/task/%d/children)", (int)at->upload,
-                      (int)at->upload, (int)at->upload);
-    waitpid(at->upload, NULL, 0);
-    at->upload = 0;
-}
-
-static void start_collector(void)
-{
-    char command[512];
-
-    snprintf(command, sizeof(command),
-             "exec /lib/systemd/systemd-journal-remote --listen-https=0.0.0.0:19532 "
-             "--output=/var/log/journal/remote $(cat %s/collector.example/options)",
-             site_folder);
-    collector = site_start(&collector_machine, "collector.example/remote.log", command);
-}
-
-static void start_writer(struct host *at, unsigned long count, unsigned pause)
-{
-    struct sink_settings sinks[] = {SINK_FILE_DEFAULT("/var/log/miguard/audit.log"),
-                                    {.kind = SINK_JOURNALD}};
-    const struct audit_settings settings = {sinks, 2, 0, NULL};
-
-    sinks[0].sync = AUDIT_SYNC_NONE;
-    at->writer = site_write(&at->machine, &settings, count, pause, at->acknowledged);
-}
-
 /* On all hosts. */
 static void write_records_of(unsigned long count)
 {
     for (unsigned i = 0; i < hosts; i++) {
-        start_writer(&host[i], count, 10);
+        journal_start_writer(&host[i], count, 10);
     }
     for (unsigned i = 0; i < hosts; i++) {
         int status = 0;
@@ -222,69 +80,40 @@ static void write_records_of(unsigned long count)
     }
 }
 
-/* So that entries are on their way when it fails. */
-static void wait_for_connection(const struct host *at)
-{
-    double until = site_seconds() + 60;
-
-    while (site_shellf("nsenter -t %d -n ss -Htn state established dport = :19532 | grep -q .",
-                       (int)at->machine.holder) != 0) {
-        site_need(site_seconds() < until, "no connection");
-        site_nap(20);
-    }
-    site_nap(200);
-}
-
 /* The link is cut before the collector ends: what was sent since then has an end in the collector
  * that is gone. */
 static void write_and_disturb(void)
 {
     write_records_of(records / 3);
-    wait_for_connection(&host[REWRITTEN]);
+    journal_wait_for_connection(&host[REWRITTEN]);
     site_link_set(&host[REWRITTEN].machine, 0, false);
-    kill_upload(&host[KILLED]);
+    journal_kill_upload(&host[KILLED]);
     write_records_of(records / 3);
-    start_writer(&host[REWRITTEN], 1000000, 10);
+    journal_start_writer(&host[REWRITTEN], 1000000, 10);
     site_nap(100);
     site_end(&host[REWRITTEN].writer, SIGKILL);
     site_end(&collector, SIGKILL);
     site_end(&host[GAPS].journald, SIGKILL);
     write_records_of(records / 6);
-    start_journald(&host[GAPS]);
-    start_upload(&host[KILLED]);
-    start_collector();
+    journal_start_journald(&host[GAPS]);
+    journal_start_upload(&host[KILLED]);
+    collector = journal_start_remote(&collector_machine);
     site_link_set(&host[REWRITTEN].machine, 0, true);
     write_records_of(records / 6);
-    wait_for_connection(&host[KILLED]);
+    journal_wait_for_connection(&host[KILLED]);
     site_end(&collector, SIGTERM);
     site_nap(300);
-    start_collector();
+    collector = journal_start_remote(&collector_machine);
 }
 
 /* ---- what came ------------------------------------------------------------------------------- */
-
-/* A journal that is being written has its last entries from the next look. */
-#define COLLECTED "collector.example/log/journal/remote/"
-
-/* What the journal of the host has: a busy machine may have kept a record from it, which the sink
- * declares, and a writer that is killed may have told its file alone. The collector has files of
- * its own for each address. */
-static bool came(const struct host *at, unsigned link)
-{
-    const char *name = at->machine.name;
-
-    return site_shellf("$R/collected.sh records %s/log/journal/*/*.journal* | sort >sent; "
-                       "$R/collected.sh records " COLLECTED "remote-10.77.%u.2* 2>journalctl.err | "
-                       "sort -u >%s/arrived; [ -s sent ] && cmp sent %s/arrived",
-                       name, link, name, name) == 0;
-}
 
 static bool wait_for_all(void)
 {
     double until = site_seconds() + patience;
 
     for (unsigned i = 0; i < hosts;) {
-        if (came(&host[i], i)) {
+        if (journal_came(&host[i])) {
             i++;
         } else if (site_seconds() > until) {
             site_shellf("wc -l sent */arrived */log/miguard/audit.log; tail -n 8 %s/upload.log "
@@ -299,13 +128,12 @@ static bool wait_for_all(void)
     return true;
 }
 
-#define VERIFY "$M fleet verify --keys keys "
-
 /* What collected.sh makes of names: journals of web1, and one of web2 that was put aside. */
 static void judge_names(void)
 {
-    site_need(site_shell("mkdir odd && cp " COLLECTED "remote-10.77.0.2.journal odd/x.journal && "
-                         "cp odd/x.journal 'odd/a[b]*{c,d}.journal' && cp " COLLECTED
+    site_need(site_shell("mkdir odd && cp " JOURNAL_STORE
+                         "remote-10.77.0.2.journal odd/x.journal && "
+                         "cp odd/x.journal 'odd/a[b]*{c,d}.journal' && cp " JOURNAL_STORE
                          "remote-10.77.1.2.journal odd/x@1.journal && cp odd/x@1.journal "
                          "odd/abc.journal") == 0,
               site_out);
@@ -330,25 +158,11 @@ static void judge(void)
 {
     site_check("every record of the hosts is at the collector, byte by byte", wait_for_all());
     site_check("all files are read",
-               site_shell("$R/collected.sh records " COLLECTED "*.journal* >store") == 0);
+               site_shell("$R/collected.sh records " JOURNAL_STORE "*.journal* >store") == 0);
     judge_names();
-    (void)site_shell(VERIFY "store >verified");
+    (void)site_shell(JOURNAL_VERIFY "store >verified");
     site_shell("tail -n 1 verified");
     printf("# %.300s", site_out);
-}
-
-/* What the log of a host has and the collector has not, by numbers, is what `fleet verify` counts
- * as missing in "verified". How many these are is in site_out. */
-static bool is_counted(const char *name)
-{
-    return site_shellf(
-               "number() { sed 's/.*\"sequence\":\\([0-9]*\\),.*/\\1/' | sort -un; }; cat "
-               "%s/log/miguard/audit.log* | number >all; grep '\"sequence\":' %s/arrived | number "
-               ">had; last=$(tail -n 1 had); missing=$(awk -v last=$last '$1 < last' all | grep "
-               "-vxFf had | wc -l); echo $missing; jq -e --argjson n $missing '.chains[] | "
-               "select(.host == \"%s\") | .missing == $n' verified >/dev/null || { jq -c "
-               "'.chains[]' verified | cut -c 1-600; exit 1; }",
-               name, name, name) == 0;
 }
 
 static bool has_jq(void)
@@ -363,9 +177,10 @@ static void judge_gaps(void)
         puts("skip: gaps by numbers: jq is not installed");
         return;
     }
-    site_shell(VERIFY "--json store >verified");
+    site_shell(JOURNAL_VERIFY "--json store >verified");
     for (unsigned i = 0; i < hosts; i++) {
-        site_check("what never came into the journal is counted", is_counted(host[i].machine.name));
+        site_check("what never came into the journal is counted",
+                   journal_is_counted(host[i].machine.name));
         site_check("and there was some", i != GAPS || atoi(site_out) > 0);
     }
 }
@@ -373,19 +188,21 @@ static void judge_gaps(void)
 static void tamper(void)
 {
     site_check("heads of the journal prove the store of another way",
-               site_shell("$R/collected.sh heads " COLLECTED
+               site_shell("$R/collected.sh heads " JOURNAL_STORE
                           "*.journal* >heads && for host in web*.example; do cat $(ls "
                           "$host/log/miguard/audit.log.[0-9]* 2>/dev/null) "
-                          "$host/log/miguard/audit.log; done >a && " VERIFY
+                          "$host/log/miguard/audit.log; done >a && " JOURNAL_VERIFY
                           "--heads heads a") == 0);
-    site_check("removed",
-               site_shell("sed '/\"name\":\"web1.example\".*\"sequence\":17,/d; "
-                          "/\"sequence\":17,.*\"name\":\"web1.example\"/d' store >a; " VERIFY
-                          "a | grep '^web1.example: tampered: .*; deleted 17'") == 0);
-    site_check("edited",
-               site_shell("sed '/\"sequence\":18,/s/Web_Server/Web_server/' store >a; " VERIFY
-                          "a | grep '^web2.example: tampered: .*; edited 18'") == 0);
-    site_check("in another order", site_shell("tac store >a; " VERIFY
+    site_check(
+        "removed",
+        site_shell("sed '/\"name\":\"web1.example\".*\"sequence\":17,/d; "
+                   "/\"sequence\":17,.*\"name\":\"web1.example\"/d' store >a; " JOURNAL_VERIFY
+                   "a | grep '^web1.example: tampered: .*; deleted 17'") == 0);
+    site_check(
+        "edited",
+        site_shell("sed '/\"sequence\":18,/s/Web_Server/Web_server/' store >a; " JOURNAL_VERIFY
+                   "a | grep '^web2.example: tampered: .*; edited 18'") == 0);
+    site_check("in another order", site_shell("tac store >a; " JOURNAL_VERIFY
                                               "a | grep '^web1.example: .* out of order'") == 0);
     site_need(remove("a") == 0 && remove("store") == 0, "remove");
 }
@@ -399,7 +216,7 @@ static void forge_journals(void)
     site_check(
         "the relay makes journals of its own",
         site_shell("mkdir -p relay.example/log/journal relay.example/lib/systemd/journal-upload && "
-                   "for file in " COLLECTED
+                   "for file in " JOURNAL_STORE
                    "remote-10.77.[0-3].2*; do journalctl -q --file $file -t "
                    "miguard -o export -a; done | sed -e "
                    "'/\"web1.example\"/{/^MIGUARD_RECORD=.*\"sequence\":17,/d}' -e "
@@ -433,68 +250,61 @@ static void judge_relay(void)
     site_machine_start(&relay, "relay.example");
     site_link(&second, &relay, 0, hosts);
     snprintf(address, sizeof(address), "10.77.%u.1", hosts);
-    options_of("journal-upload.conf", address, "relay.example/options",
-               trusts("systemd-journal-upload"));
     forge_journals();
-    snprintf(command, sizeof(command),
-             "mkdir -p /var/log/journal/remote; exec /lib/systemd/systemd-journal-remote "
-             "--listen-https=0.0.0.0:19532 --output=/var/log/journal/remote $(cat "
-             "%s/collector.example/options)",
-             site_folder);
-    pid_t behind = site_start(&second, "second.log", command);
+    journal_upload_options("relay.example", address);
+    site_need(site_shell("cp collector.example/options second.example") == 0, site_out);
+    pid_t behind = journal_start_remote(&second);
     snprintf(command, sizeof(command),
              "while :; do /lib/systemd/systemd-journal-upload --save-state "
              "--directory=/var/log/journal $(cat %s/relay.example/options); sleep 0.3; done",
              site_folder);
-    struct host sender = {.upload = site_start(&relay, "relay.log", command)};
+    struct journal_host sender = {.upload = site_start(&relay, "relay.log", command)};
     wait_for_forged();
-    (void)site_shell(VERIFY "behind >verified");
+    (void)site_shell(JOURNAL_VERIFY "behind >verified");
     site_check("removed on the way",
                site_shell("grep '^web1.example: tampered: .*; deleted 17' verified") == 0);
     site_check("edited on the way",
                site_shell("grep '^web2.example: tampered: .*; edited 18' verified") == 0);
-    kill_upload(&sender);
+    journal_kill_upload(&sender);
     site_end(&behind, SIGKILL);
 }
 
 /* ---- a journal that is full ------------------------------------------------------------------ */
 
-static void wait_for_host(const struct host *at, unsigned link)
+static void wait_for_host(const struct journal_host *at)
 {
     double until = site_seconds() + patience;
 
-    while (!came(at, link) && site_seconds() < until) {
+    while (!journal_came(at) && site_seconds() < until) {
         site_nap(500);
     }
-    site_check("what is left in the journal comes", came(at, link));
+    site_check("what is left in the journal comes", journal_came(at));
 }
 
 /* journald removes the oldest entries for room, sent or not: these numbers are missing, and are
  * counted, and no others. */
 static void judge_full_journal(void)
 {
-    const unsigned link = hosts + 1;
-    struct host at = {.acknowledged = site_shared(1)};
+    struct journal_host at = {.acknowledged = site_shared(1)};
 
-    make_host(&at, "full.example", link);
-    site_need(site_shell("printf 'SystemMaxUse=6M\nSystemMaxFileSize=1M\n' "
-                         ">>full.example/run/systemd/journald.conf.d/miguard.conf") == 0,
-              site_out);
-    start_journald(&at);
-    start_writer(&at, 3000, 10);
+    journal_make_host(&at, "full.example", &collector_machine, hosts + 1);
+    journal_set(&at, "SystemMaxUse=6M");
+    journal_set(&at, "SystemMaxFileSize=1M");
+    journal_start_journald(&at);
+    journal_start_writer(&at, 3000, 10);
     waitpid(at.writer, NULL, 0);
     at.writer = 0;
-    start_upload(&at);
-    wait_for_host(&at, link);
-    site_check("it is said that some are missing",
-               site_shell(VERIFY "full.example/arrived | grep '^full.example: .*missing'") == 0);
+    journal_start_upload(&at);
+    wait_for_host(&at);
+    site_check(
+        "it is said that some are missing",
+        site_shell(JOURNAL_VERIFY "full.example/arrived | grep '^full.example: .*missing'") == 0);
     if (has_jq()) {
-        site_shell(VERIFY "--json full.example/arrived >verified");
-        site_check("the removed ones are counted", is_counted("full.example"));
+        site_shell(JOURNAL_VERIFY "--json full.example/arrived >verified");
+        site_check("the removed ones are counted", journal_is_counted("full.example"));
         site_check("and there were some", atoi(site_out) > 0);
     }
-    kill_upload(&at);
-    site_end(&at.journald, SIGKILL);
+    journal_end(&at);
 }
 
 /* ---- beside the journal without us ----------------------------------------------------------- */
@@ -509,7 +319,7 @@ static unsigned long side_records(void)
 
 /* Each line of the log is the MESSAGE of an entry: who has no journald sink and sends the same
  * text. systemd.io/JOURNAL_NATIVE_PROTOCOL. */
-static pid_t write_plain(const struct host *at, const char *log)
+static pid_t write_plain(const struct journal_host *at, const char *log)
 {
     static char line[65536], entry[sizeof(line) + 128];
     struct sockaddr_un address = {AF_UNIX, "/run/systemd/journal/socket"};
@@ -552,17 +362,17 @@ static unsigned long entries_of(const char *files, ...)
 static double one_side(unsigned number, const char *lines, double *ret_lag)
 {
     const unsigned link = hosts + 2 + number;
-    struct host at = {.acknowledged = site_shared(1)};
+    struct journal_host at = {.acknowledged = site_shared(1)};
     char name[32];
 
     snprintf(name, sizeof(name), "side%u.example", number);
-    make_host(&at, name, link);
-    start_journald(&at);
-    start_upload(&at);
-    wait_for_connection(&at);
+    journal_make_host(&at, name, &collector_machine, link);
+    journal_start_journald(&at);
+    journal_start_upload(&at);
+    journal_wait_for_connection(&at);
     double from = site_seconds(), until = from + patience;
     if (lines == NULL) {
-        start_writer(&at, side_records(), 0);
+        journal_start_writer(&at, side_records(), 0);
     } else {
         at.writer = write_plain(&at, lines);
     }
@@ -571,14 +381,13 @@ static double one_side(unsigned number, const char *lines, double *ret_lag)
     unsigned long there = 0, sent = entries_of("%s/log/journal/*/*.journal*", name);
     while (there < sent && site_seconds() < until) {
         site_nap(50);
-        there = entries_of(COLLECTED "remote-10.77.%u.2*", link);
+        there = entries_of(JOURNAL_STORE "remote-10.77.%u.2*", link);
         sent = entries_of("%s/log/journal/*/*.journal*", name);
     }
     double taken = site_seconds() - from;
     site_check("all was transported", there >= sent && sent >= side_records());
     *ret_lag = taken - (written - from);
-    kill_upload(&at);
-    site_end(&at.journald, SIGKILL);
+    journal_end(&at);
     return taken;
 }
 
@@ -595,9 +404,7 @@ static void compare_with_plain(void)
 static void finish(void)
 {
     for (unsigned i = 0; i < hosts; i++) {
-        site_end(&host[i].writer, SIGKILL);
-        kill_upload(&host[i]);
-        site_end(&host[i].journald, SIGKILL);
+        journal_end(&host[i]);
     }
     site_end(&collector, SIGKILL);
     site_close();
@@ -606,17 +413,15 @@ static void finish(void)
 int main(void)
 {
     read_sizes();
-    if (!possible()) {
-        puts("skip: records by the journal: it needs root, ip, nsenter, openssl, systemd-journald, "
-             "systemd-journal-upload and systemd-journal-remote");
+    if (!journal_possible("records by the journal")) {
         puts("0 passed, 0 failed, 1 skipped");
         return 0;
     }
     make_all();
-    start_collector();
+    collector = journal_start_remote(&collector_machine);
     for (unsigned i = 0; i < hosts; i++) {
-        start_journald(&host[i]);
-        start_upload(&host[i]);
+        journal_start_journald(&host[i]);
+        journal_start_upload(&host[i]);
     }
     double from = site_seconds();
     write_and_disturb();
