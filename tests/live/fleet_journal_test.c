@@ -55,7 +55,7 @@ static void make_all(void)
     site_open("fleet-jr");
     journal_certificates(hosts + 2 + 2 * pairs);
     site_machine_start(&collector_machine, "collector.example");
-    journal_remote_options("collector.example");
+    journal_configure_remote(&collector_machine);
     for (unsigned i = 0; i < hosts; i++) {
         char name[32];
         host[i].acknowledged = &counters[i];
@@ -244,21 +244,20 @@ static void wait_for_forged(void)
 static void judge_relay(void)
 {
     struct site_machine relay, second;
-    char command[1024], address[32];
+    char address[32];
 
     site_machine_start(&second, "second.example");
     site_machine_start(&relay, "relay.example");
     site_link(&second, &relay, 0, hosts);
     snprintf(address, sizeof(address), "10.77.%u.1", hosts);
     forge_journals();
-    journal_upload_options("relay.example", address);
-    site_need(site_shell("cp collector.example/options second.example") == 0, site_out);
+    journal_configure_upload(&relay, address);
+    journal_configure_remote(&second);
     pid_t behind = journal_start_remote(&second);
-    snprintf(command, sizeof(command),
-             "while :; do /lib/systemd/systemd-journal-upload --save-state "
-             "--directory=/var/log/journal $(cat %s/relay.example/options); sleep 0.3; done",
-             site_folder);
-    struct journal_host sender = {.upload = site_start(&relay, "relay.log", command)};
+    struct journal_host sender = {
+        .upload = site_start(&relay, "relay.log",
+                             "while :; do /lib/systemd/systemd-journal-upload --save-state "
+                             "--directory=/var/log/journal; sleep 0.3; done")};
     wait_for_forged();
     (void)site_shell(JOURNAL_VERIFY "behind >verified");
     site_check("removed on the way",

@@ -53,33 +53,37 @@ static bool trusts(const char *program)
     return site_shellf("/lib/systemd/%s --trust=/dev/null --version", program) == 0;
 }
 
-/* A configuration lies in /etc/systemd; here the program gets what it says as options, since /etc
- * is that of the test's machine. KEY=VALUE becomes OPTION=VALUE. */
-static void options_of(const char *conf, const char *address, const char *machine, bool with_trust)
+/* The machine has an /etc/systemd of its own, with this file of the recipe. */
+static void configure(const struct site_machine *machine, const char *conf, const char *address,
+                      bool with_trust)
 {
-    site_need(site_shellf("sed -n -e \"s|/etc/miguard/fleet|$PWD/tls|; s|collector.example|%s|; "
-                          "s/^URL=/--url=/p; s/^ServerKeyFile=/--key=/p; s/^ServerCertificateFile=/"
-                          "--cert=/p; s/^TrustedCertificateFile=/--trust=/p; s/^SplitMode=/"
-                          "--split-mode=/p; s/^Seal=/--seal=/p\" '%s/%s' | tr '\\n' ' ' "
-                          ">%s/options",
-                          address, journal_recipe, conf, machine) == 0,
+    const char *name = machine->name;
+
+    site_need(site_shellf("mkdir %s/etc && sed -e \"s|/etc/miguard/fleet|$PWD/tls|; "
+                          "s|collector.example|%s|\" '%s/%s' >%s/etc/%s && nsenter -t %d -m mount "
+                          "--bind $PWD/%s/etc /etc/systemd",
+                          name, address, journal_recipe, conf, name, conf, (int)machine->holder,
+                          name) == 0,
               site_out);
-    site_need(with_trust || site_shellf("sed -i 's/--trust=[^ ]*//' %s/options", machine) == 0,
-              machine);
+    site_need(with_trust ||
+                  site_shellf("sed -i /^TrustedCertificateFile=/d %s/etc/%s", name, conf) == 0,
+              site_out);
 }
 
-void journal_upload_options(const char *machine, const char *address)
+void journal_configure_upload(const struct site_machine *machine, const char *address)
 {
-    options_of("journal-upload.conf", address, machine, trusts("systemd-journal-upload"));
+    configure(machine, "journal-upload.conf", address, trusts("systemd-journal-upload"));
 }
 
-void journal_remote_options(const char *machine)
+void journal_configure_remote(const struct site_machine *machine)
 {
+    static bool said;
     bool trusted = trusts("systemd-journal-remote");
 
-    options_of("journal-remote.conf", "", machine, trusted);
-    if (!trusted) {
+    configure(machine, "journal-remote.conf", "", trusted);
+    if (!trusted && !said) {
         puts("skip: certificates of hosts: this systemd-journal-remote cannot look at them");
+        said = true;
     }
 }
 
@@ -105,7 +109,7 @@ void journal_make_host(struct journal_host *host, const char *name,
     snprintf(text, sizeof(text), "%s/log/miguard/audit.log", name);
     site_log(&host->machine, text);
     snprintf(text, sizeof(text), "10.77.%u.1", link);
-    journal_upload_options(name, text);
+    journal_configure_upload(&host->machine, text);
 }
 
 void journal_set(const struct journal_host *host, const char *line)
@@ -142,12 +146,11 @@ void journal_start_upload(struct journal_host *host)
     char command[8192], log[128];
 
     snprintf(log, sizeof(log), "%s/upload.log", host->machine.name);
-    snprintf(
-        command, sizeof(command),
-        "before=$(sed -n 's/^ExecStartPre=//p' '%s/systemd-journal-upload.service.d/"
-        "miguard.conf'); while :; do $before; /lib/systemd/systemd-journal-upload --save-state "
-        "$(cat %s/%s/options); sleep 0.3; done",
-        journal_recipe, site_folder, host->machine.name);
+    snprintf(command, sizeof(command),
+             "before=$(sed -n 's/^ExecStartPre=//p' '%s/systemd-journal-upload.service.d/"
+             "miguard.conf'); while :; do $before; /lib/systemd/systemd-journal-upload "
+             "--save-state; sleep 0.3; done",
+             journal_recipe);
     host->upload = site_start(&host->machine, log, command);
 }
 
@@ -163,14 +166,12 @@ void journal_kill_upload(struct journal_host *host)
 
 pid_t journal_start_remote(const struct site_machine *collector)
 {
-    char command[512], log[128];
+    char log[128];
 
-    snprintf(command, sizeof(command),
-             "mkdir -p /var/log/journal/remote; exec /lib/systemd/systemd-journal-remote "
-             "--listen-https=0.0.0.0:19532 --output=/var/log/journal/remote $(cat %s/%s/options)",
-             site_folder, collector->name);
     snprintf(log, sizeof(log), "%s/remote.log", collector->name);
-    return site_start(collector, log, command);
+    return site_start(collector, log,
+                      "mkdir -p /var/log/journal/remote; exec /lib/systemd/systemd-journal-remote "
+                      "--listen-https=0.0.0.0:19532 --output=/var/log/journal/remote");
 }
 
 void journal_start_writer(struct journal_host *host, unsigned long count, unsigned pause)

@@ -30,10 +30,10 @@ void journal_find(void);
  * addresses of that many links. */
 void journal_certificates(unsigned links);
 
-/* What a configuration of the recipe says becomes options of its program, in the file
- * MACHINE/options. address: of the collector, for journal-upload.conf. */
-void journal_upload_options(const char *machine, const char *address);
-void journal_remote_options(const char *machine);
+/* The configuration of the recipe in an /etc/systemd that the machine has alone. address: of the
+ * collector. */
+void journal_configure_upload(const struct site_machine *machine, const char *address);
+void journal_configure_remote(const struct site_machine *machine);
 
 /* A machine with a log, whose collector is at the other end of that link. */
 void journal_make_host(struct journal_host *host, const char *name,
