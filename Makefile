@@ -439,7 +439,7 @@ check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 slow := %/audit_model_test %/gate_signals_test %/name_spelling_test %/identity_matrix_test \
         %/lifetime_test %/switch_storm_test %/contexts_test %/denied_test %/directory_test \
         %/audit_full_test %/audit_space_test %/audit_kill_test %/audit_tamper_live_test \
-        $(foreach carried,audisp full journal relay rsyslog stall,%/fleet_$(carried)_test)
+        $(foreach carried,audisp full journal journal_full relay rsyslog stall,%/fleet_$(carried)_test)
 threaded := $(foreach test,gateway gate audit audit_memory audit_file audit_rotate audit_sinks audit_repeat audit_scan audit_verify slots \
               switch_scope guarded_server guarded_operation host_server host_flow host_limits host_unload host_reload host_subscribe host_lifecycle host_stream operation_once binding,unit/$(test)_test) \
             $(foreach test,fork_proof wait cancel adopt_barrier left_open,table/$(test)_test) \

@@ -216,14 +216,14 @@ bool journal_came(const struct journal_host *host)
                        name, host->link, name, name) == 0;
 }
 
-bool journal_is_counted(const char *name)
+bool journal_is_counted(const char *name, enum journal_end_of_chain end)
 {
     return site_shellf(
                "number() { sed 's/.*\"sequence\":\\([0-9]*\\),.*/\\1/' | sort -un; }; cat "
                "%s/log/miguard/audit.log* | number >all; grep '\"sequence\":' %s/arrived | number "
-               ">had; last=$(tail -n 1 had); missing=$(awk -v last=$last '$1 < last' all | grep "
+               ">had; last=$(tail -n 1 %s); missing=$(awk -v last=$last '$1 <= last' all | grep "
                "-vxFf had | wc -l); echo $missing; jq -e --argjson n $missing '.chains[] | "
                "select(.host == \"%s\") | .missing == $n' verified >/dev/null || { jq -c "
                "'.chains[]' verified | cut -c 1-600; exit 1; }",
-               name, name, name) == 0;
+               name, name, end == JOURNAL_TO_THE_LAST_HEAD ? "all" : "had", name) == 0;
 }

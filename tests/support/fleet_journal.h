@@ -67,8 +67,10 @@ void journal_wait_for_connection(const struct journal_host *host);
 bool journal_came(const struct journal_host *host);
 
 /* What the log of the host has and HOST/arrived has not, by numbers, is what `fleet verify --json`
- * counted as missing in the file "verified". How many these are is in site_out. */
-bool journal_is_counted(const char *name);
+ * counted as missing in the file "verified". How many these are is in site_out. Without a head of
+ * the last record it knows nothing of those behind the last one that arrived. */
+enum journal_end_of_chain { JOURNAL_TO_THE_LAST_ARRIVED, JOURNAL_TO_THE_LAST_HEAD };
+bool journal_is_counted(const char *name, enum journal_end_of_chain end);
 
 #define JOURNAL_VERIFY "$M fleet verify --keys keys "
 
