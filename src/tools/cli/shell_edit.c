@@ -334,6 +334,9 @@ static enum shell_read read_edited(struct shell_edit *edit, char **ret_line)
 
     edited = edit;
     edit->dropped = false;
+    /* Before the prompt, which el_gets() prints first: who sees it may type ^C at once, and where
+     * that were a signal still, nobody would read it. */
+    editor->el_set(editor->line, EL_PREP_TERM, 1);
     const char *text = editor->el_gets(editor->line, &count);
     if (edit->dropped) {
         return SHELL_READ_DROPPED;
