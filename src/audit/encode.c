@@ -53,7 +53,7 @@ static const struct member_key {
 RECORD_FIELD_MAP(FITS, FITS, NO_ROW)
 
 /* Writes the key and returns where the value goes, with room for `size` bytes of it; NULL when
- * memory ran out. The whole row is copied, without the comma where there is none: a copy of a known
+ * memory ran out. The whole row is copied, except for a comma that is not due: a copy of a known
  * size takes two instructions, and what stands behind the key is overwritten. */
 static char *begin_member(struct text *text, enum record_field field, size_t size)
 {

@@ -385,8 +385,8 @@ START_TEST(interrupts)
 END_TEST
 
 /* The shell and who reads what it prints take turns on one processor, so that the prompt is often
- * seen before the shell does anything else. ^C has to be a key by then: as a signal nobody would
- * read it, and no new prompt came. */
+ * seen before the shell does anything else. ^C has to be a key by then: as a signal it
+ * would not be read, and no new prompt came. */
 START_TEST(interrupts_at_once)
 {
     struct person person;

@@ -100,7 +100,7 @@ static void gather(const struct log_file *file)
 }
 
 /* By any thread of any process. Under the lock of them all, since a record is in the file before
- * the head says so; where that lock cannot be had in time, its holder may have written one. */
+ * the head says so; when that lock is not free in time, its holder may have written one. */
 static uint64_t written_until_now(struct log_file *file)
 {
     struct log_state *state = &file->state;

@@ -335,7 +335,7 @@ static enum shell_read read_edited(struct shell_edit *edit, char **ret_line)
     edited = edit;
     edit->dropped = false;
     /* Before the prompt, which el_gets() prints first: who sees it may type ^C at once, and where
-     * that were a signal still, nobody would read it. */
+     * that were a signal still, it would not be read. */
     editor->el_set(editor->line, EL_PREP_TERM, 1);
     const char *text = editor->el_gets(editor->line, &count);
     if (edit->dropped) {
