@@ -222,6 +222,7 @@ static void begin(struct audit_walk *walk)
     struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
 
     sigaction(SIGINT, &action, NULL);
+    walk->terminal = isatty(STDERR_FILENO) != 0;
     walk->started = clock_now_ns();
 }
 
@@ -243,7 +244,7 @@ static void show_progress(const struct log_reader *reader, struct audit_walk *wa
     uint64_t done = 0, total = 0;
     int64_t now = clock_now_ns();
 
-    if (now - walk->started < SECOND || now - walk->shown < SECOND / 5) {
+    if (!walk->terminal || now - walk->started < SECOND || now - walk->shown < SECOND / 5) {
         return;
     }
     read_progress(reader, &done, &total);
@@ -300,7 +301,7 @@ bool audit_next(struct log_reader *reader, struct audit_walk *walk, struct recor
     while (!audit_interrupted()) {
         switch (read_next(reader, ret_record, ret_place, &what)) {
         case READ_RECORD:
-            if (++walk->records % LINES == 0 && isatty(STDERR_FILENO)) {
+            if (++walk->records % LINES == 0) {
                 show_progress(reader, walk);
             }
             return true;
@@ -308,9 +309,7 @@ bool audit_next(struct log_reader *reader, struct audit_walk *walk, struct recor
             complain_line(walk, ret_place, what);
             break;
         case READ_PASSED:
-            if (isatty(STDERR_FILENO)) {
-                show_progress(reader, walk);
-            }
+            show_progress(reader, walk);
             break;
         case READ_FAILED:
             audit_hide_progress(walk);

@@ -44,7 +44,8 @@ int audit_narrow(struct log_reader *reader, const struct narrow_bounds *bounds, 
 struct audit_walk {
     uint64_t broken; /* lines */
     uint64_t records;
-    bool failed; /* READ_FAILED was met and complained about */
+    bool failed;   /* READ_FAILED was met and complained about */
+    bool terminal; /* progress is shown; asked once, since it is a system call */
     /* Nanoseconds of the monotonic clock: when the walk began, and when the progress line was last
      * drawn. */
     int64_t started, shown;
