@@ -14,17 +14,15 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/entry.h"
+#include "base/futex.h"
 #include "base/pin.h"
 #include "base/process.h"
 
@@ -49,8 +47,6 @@ struct slot {
     char name[DIRECTORY_NAME];
 };
 
-/* The futexes and not condition variables: a forked child may begin with threads of its parent
- * waiting. */
 struct names_store {
     pthread_mutex_t lock;
     _Atomic unsigned owners;
@@ -61,19 +57,16 @@ struct names_store {
     _Atomic uint32_t asked, answers, ended; /* futexes that count */
 };
 
-/* Returns when the word is not value any more, after the time, or for no reason (futex(2)): each
- * caller looks again. */
-static void futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t milliseconds)
+static void wait_ms(_Atomic uint32_t *word, uint32_t value, int64_t milliseconds)
 {
     const struct timespec time = {milliseconds / SECOND, milliseconds % SECOND * MILLION};
-    (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &time, NULL, 0);
+    futex_wait(word, value, &time);
 }
 
-/* Counting before waking: a thread about to wait with the old value then does not sleep. */
-static void futex_count(_Atomic uint32_t *word)
+static void count_and_wake(_Atomic uint32_t *word)
 {
     atomic_fetch_add(word, 1);
-    (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+    futex_wake(word, INT_MAX);
 }
 
 /* The log and its thread own the store together; the last of them releases it. */
@@ -185,14 +178,14 @@ static bool ask_all(struct names_store *store)
     pthread_mutex_lock(&store->lock);
     while (!store->stopping && (slot = next_wanted(store, &kind)) != NULL) {
         ask(store, slot, kind);
-        futex_count(&store->answers);
+        count_and_wake(&store->answers);
     }
     bool stopping = store->stopping;
     pthread_mutex_unlock(&store->lock);
     if (stopping) {
         return false;
     }
-    futex_wait(&store->asked, seen, IDLE_SECONDS * SECOND);
+    wait_ms(&store->asked, seen, IDLE_SECONDS * SECOND);
     return atomic_load(&store->asked) != seen;
 }
 
@@ -207,7 +200,7 @@ static void *answer(void *context)
     pthread_mutex_lock(&store->lock);
     store->running = false;
     pthread_mutex_unlock(&store->lock);
-    futex_count(&store->ended);
+    count_and_wake(&store->ended);
     let_go(store);
     return NULL;
 }
@@ -266,14 +259,14 @@ void names_stop(struct audit_names *names)
     pthread_mutex_lock(&store->lock);
     store->stopping = store->running;
     pthread_mutex_unlock(&store->lock);
-    futex_count(&store->asked);
+    count_and_wake(&store->asked);
     for (;;) {
         uint32_t seen = atomic_load(&store->ended);
         int64_t left = end - clock_now_ms();
         if (!names_running(names) || left <= 0) {
             return;
         }
-        futex_wait(&store->ended, seen, left);
+        wait_ms(&store->ended, seen, left);
     }
 }
 
@@ -342,7 +335,7 @@ static enum known wait_a_moment(struct names_store *store, struct slot *slot, ui
     for (int64_t now = clock_now_ms(); known == UNKNOWN && now < end; now = clock_now_ms()) {
         uint32_t seen = atomic_load(&store->answers);
         pthread_mutex_unlock(&store->lock);
-        futex_wait(&store->answers, seen, end - now);
+        wait_ms(&store->answers, seen, end - now);
         pthread_mutex_lock(&store->lock);
         known = recall(slot, id, clock_now_ms(), name);
     }
@@ -403,7 +396,7 @@ static enum known find(const struct audit_names *names, enum directory_kind kind
     pthread_mutex_lock(&store->lock);
     enum known known = recall_or_offer(names, slot, id, now, name);
     if (want(slot, id, known, now)) {
-        futex_count(&store->asked);
+        count_and_wake(&store->asked);
     }
     if (known == UNKNOWN && !store->stopping && store->distrusted < now) {
         if (store->running) {

@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <sched.h>
@@ -20,13 +19,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/entry.h"
+#include "base/futex.h"
 #include "base/pin.h"
 #include "base/process.h"
 #include "identity/identity.h"
@@ -272,7 +271,7 @@ struct asking {
 
 static void wake_other(struct asking *asking)
 {
-    (void)syscall(SYS_futex, &asking->turn, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    futex_wake(&asking->turn, 1);
 }
 
 /* By the caller when it is its turn, or by the last owner. */
@@ -321,7 +320,7 @@ static void *ask_in_thread(void *argument)
         }
         wake_other(asking);
         while ((turn = atomic_load(&asking->turn)) == ANSWERED) {
-            (void)syscall(SYS_futex, &asking->turn, FUTEX_WAIT_PRIVATE, ANSWERED, NULL, NULL, 0);
+            futex_wait(&asking->turn, ANSWERED, NULL);
         }
     }
     atomic_fetch_sub(&behind, 1);
@@ -363,7 +362,7 @@ static bool is_answered(struct asking *asking, int64_t *left)
             return false;
         }
         const struct timespec time = {*left / BILLION, *left % BILLION};
-        (void)syscall(SYS_futex, &asking->turn, FUTEX_WAIT_PRIVATE, ASKED, &time, NULL, 0);
+        futex_wait(&asking->turn, ASKED, &time);
     }
     *left = end - clock_now_ns();
     return true;

@@ -12,7 +12,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -26,6 +25,7 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/error.h"
+#include "base/futex.h"
 #include "miguard/switch.h"
 #include "switch/uring.h"
 
@@ -37,8 +37,8 @@ enum order { ORDER_WAIT, ORDER_ACT, ORDER_DONE, ORDER_LEAVE };
 
 /* A stopped thread. */
 struct slot {
-    _Atomic pid_t tid; /* set last: the answer of look is stored */
-    _Atomic int order; /* a futex */
+    _Atomic pid_t tid;      /* set last: the answer of look is stored */
+    _Atomic uint32_t order; /* a futex */
     int answer;
 };
 
@@ -57,18 +57,18 @@ static struct {
 } world;
 
 /* Sleeps until the word has another value. A signal or an early wake-up only repeats the loop. */
-static void wait_while(_Atomic int *word, int value)
+static void wait_while(_Atomic uint32_t *word, uint32_t value)
 {
     while (atomic_load(word) == value) {
-        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+        futex_wait(word, value, NULL);
     }
 }
 
 /* At most one thread waits for a word. */
-static void set_and_wake(_Atomic int *word, int value)
+static void set_and_wake(_Atomic uint32_t *word, uint32_t value)
 {
     atomic_store(word, value);
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    futex_wake(word, 1);
 }
 
 /* ---- in the other threads ---------------------------------------------------------------- */
@@ -79,7 +79,7 @@ static void wait_for_orders(struct slot *slot)
     for (;;) {
         wait_while(&slot->order, ORDER_WAIT);
         wait_while(&slot->order, ORDER_DONE);
-        int order = atomic_load(&slot->order);
+        uint32_t order = atomic_load(&slot->order);
         if (order == ORDER_LEAVE) {
             return;
         }
