@@ -520,6 +520,52 @@ START_TEST(files_without_a_merge)
 }
 END_TEST
 
+/* Within the slack no part is left out, but lines of other times are passed by their first bytes:
+ * torn ones of such a time are not found, others are. */
+START_TEST(lines_of_other_times)
+{
+    static const char torn[] = "{\"@timestamp\":\"%s\",\"mess\n";
+    struct query *query = query_new();
+    struct narrow_bounds bounds;
+    struct miguard_error error;
+    struct record record;
+    struct read_place place;
+    const char *fault;
+    bool narrowed;
+    int records = 0, broken = 0;
+    char text[40];
+
+    make_folder();
+    FILE *file = fopen(paths[0], "we");
+    ck_assert_ptr_nonnull(file);
+    for (int i = 0; i < 2000; i++) {
+        stamp(i, text);
+        fprintf(file, "{\"@timestamp\":\"%s\",\"event\":{\"sequence\":%d}}\n", text, i + 1);
+        if (i % 1000 == 500) {
+            fprintf(file, torn, text);
+        }
+    }
+    ck_assert_int_gt(ftell(file), 4 * GRAIN);
+    fclose(file);
+    stamp(1200, text);
+    ck_assert_int_eq(query_add(query, "--start", text, &error), MIGUARD_OK);
+    query_bounds(query, &bounds);
+    struct log_reader *reader = open_all(1, READ_BY_TIME, query);
+    ck_assert(read_narrow(reader, &bounds, GRAIN, &narrowed));
+    ck_assert(!narrowed);
+    for (enum read_result result = READ_PASSED; result != READ_END;) {
+        result = read_next(reader, &record, &place, &fault);
+        records += result == READ_RECORD;
+        broken += result == READ_BROKEN;
+    }
+    ck_assert_int_eq(records, 800);
+    ck_assert_int_eq(broken, 1);
+    read_close(reader);
+    query_free(query);
+    remove_folder();
+}
+END_TEST
+
 /* Three files of one chain, given as 1, 2, 0 and written as 0, 1, 2 within an hour. */
 static struct log_reader *open_chain(struct writer *writer, bool packed, struct query *query)
 {
@@ -633,6 +679,7 @@ int main(void)
     tcase_add_loop_test(all, number_of_a_process, 0, 3);
     tcase_add_test(all, process_is_found_finely);
     tcase_add_test(all, files_without_a_merge);
+    tcase_add_test(all, lines_of_other_times);
     tcase_add_test(all, numbers_of_a_chain);
     tcase_add_loop_test(all, last_of_a_chain, 0, 2);
     suite_add_tcase(suite, all);

@@ -901,7 +901,7 @@ bool read_narrow(struct log_reader *reader, const struct narrow_bounds *bounds, 
         }
         *ret_narrowed |= source->from > 0 || source->to > 0 || source->left_out;
     }
-    if (*ret_narrowed) {
+    if (reader->total >= 4 * grain) {
         scan_set_times(reader->scan, bounds->start, bounds->end);
     }
     return true;
