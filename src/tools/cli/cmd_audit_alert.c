@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <time.h>
 
 #include "tools/cli/audit_checkpoint.h"
 #include "tools/cli/audit_open.h"
@@ -20,6 +19,7 @@
 #include "tools/cli/audit_text.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/deliver.h"
+#include "tools/cli/stop_wait.h"
 
 struct request {
     struct conditions conditions;
@@ -253,11 +253,9 @@ static int make_rounds(struct request *request)
 {
     int status = make_round(request);
 
-    while (request->seconds > 0 && !audit_interrupted()) {
-        const struct timespec pause = {.tv_sec = request->seconds};
-        if (nanosleep(&pause, NULL) == 0) {
-            status = make_round(request);
-        }
+    while (request->seconds > 0 &&
+           stop_wait(-1, request->seconds, audit_interrupted) == STOP_WAIT_TIME) {
+        status = make_round(request);
     }
     return status;
 }

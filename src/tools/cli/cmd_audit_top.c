@@ -8,7 +8,6 @@
  * else has to be installed; what stood on the terminal before comes back at the end.
  */
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "base/alloc.h"
 #include "tools/cli/audit_review.h"
 #include "tools/cli/commands.h"
+#include "tools/cli/stop_wait.h"
 #include "tools/review/report.h"
 
 #define SCREEN_BEGIN "\033[?1049h\033[?25l"
@@ -255,16 +255,26 @@ static bool take_terminal(struct termios *ret_before)
     return tcsetattr(STDIN_FILENO, TCSANOW, &quiet) == 0;
 }
 
+/* SIGINT while the log was read is that of audit_next(). */
+static bool is_stopped(void)
+{
+    return stopped != 0 || audit_interrupted();
+}
+
 /* False: the user wants to end. */
 static bool wait_for_key(uint64_t seconds, bool keys)
 {
-    struct pollfd input = {.fd = keys ? STDIN_FILENO : -1, .events = POLLIN};
     char key = 0;
 
-    if (poll(&input, 1, (int)seconds * 1000) > 0 && (input.revents & (POLLIN | POLLHUP)) != 0) {
+    switch (stop_wait(keys ? STDIN_FILENO : -1, seconds, is_stopped)) {
+    case STOP_WAIT_INPUT:
         return read(STDIN_FILENO, &key, 1) == 1 && key != 'q' && key != 'Q';
+    case STOP_WAIT_TIME:
+        return true;
+    case STOP_WAIT_STOPPED:
+        break;
     }
-    return stopped == 0;
+    return false;
 }
 
 /* What stood on the terminal comes back on every way out that a program has. */
@@ -280,7 +290,7 @@ static int show_again_and_again(struct request *request)
         sigaction(SIGINT, &action, NULL); /* reading has its own */
         sigaction(SIGTERM, &action, NULL);
         status = status == CLI_YES ? show(request, true) : status;
-        if (status == CLI_YES && (audit_interrupted() || !wait_for_key(request->every, keys))) {
+        if (status == CLI_YES && !wait_for_key(request->every, keys)) {
             break;
         }
     }
