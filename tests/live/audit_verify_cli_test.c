@@ -19,6 +19,7 @@
 #include "audit/audit.h"
 #include "audit/file/file.h"
 #include "support/chain_log.h"
+#include "support/output_fits.h"
 
 #define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
@@ -158,17 +159,11 @@ static int sh(const char *command)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* NULL: anything; "": nothing. */
-static bool fits(const char *text, const char *part)
-{
-    return part == NULL || (part[0] == '\0' ? text[0] == '\0' : strstr(text, part) != NULL);
-}
-
 static void expect(const char *command, int status, const char *out_part, const char *err_part)
 {
     int found = sh(command);
 
-    ck_assert_msg(found == status && fits(out, out_part) && fits(err, err_part),
+    ck_assert_msg(found == status && output_fits(out, out_part) && output_fits(err, err_part),
                   "%s\n  exit %d, expected %d\n  stdout, expected '%s':\n%.1500s\n  stderr, "
                   "expected '%s':\n%.1500s",
                   command, found, status, out_part != NULL ? out_part : "*", out,

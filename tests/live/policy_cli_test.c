@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/output_fits.h"
+
 enum { OUTPUT = 65536, MAX_WORDS = 40 };
 
 struct row {
@@ -304,19 +306,13 @@ static void run(const char *command, struct output *ret_output)
     read_text(err, ret_output->err);
 }
 
-static bool fits(const char *text, const char *expected)
-{
-    return expected == NULL ||
-           (expected[0] == '\0' ? text[0] == '\0' : strstr(text, expected) != NULL);
-}
-
 static void check_row(const struct row *row)
 {
     static struct output output;
 
     run(row->command, &output);
-    ck_assert_msg(output.status == row->status && fits(output.out, row->out) &&
-                      fits(output.err, row->err),
+    ck_assert_msg(output.status == row->status && output_fits(output.out, row->out) &&
+                      output_fits(output.err, row->err),
                   "miguard %s\n  exit %d, expected %d\n  stdout, expected '%s':\n%.2000s\n"
                   "  stderr, expected '%s':\n%.2000s",
                   row->command, output.status, row->status, row->out != NULL ? row->out : "*",

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "support/output_fits.h"
+
 enum { OUTPUT = 65536 };
 
 unsigned steps_passed, steps_failed;
@@ -29,11 +31,6 @@ static void read_text(const char *name, char text[OUTPUT])
     fclose(file);
 }
 
-static bool fits(const char *text, const char *part)
-{
-    return part == NULL || (part[0] == '\0' ? text[0] == '\0' : strstr(text, part) != NULL);
-}
-
 void steps_run(const char *before, const struct step *step)
 {
     char line[8192];
@@ -45,7 +42,7 @@ void steps_run(const char *before, const struct step *step)
     read_text("out", out);
     read_text("err", err);
     status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    if (status == step->status && fits(out, step->out) && fits(err, step->err)) {
+    if (status == step->status && output_fits(out, step->out) && output_fits(err, step->err)) {
         steps_passed++;
         return;
     }
