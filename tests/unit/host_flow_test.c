@@ -976,7 +976,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("host flow");
-    TCase *tests = tcase_create("flow");
+    TCase *tests = tcase_create("flow"), *limits = tcase_create("limits");
 
     tcase_set_timeout(tests, 300);
     tcase_add_loop_test(tests, test_slow_client, 0, COUNT(flows));
@@ -984,7 +984,6 @@ int main(void)
     tcase_add_loop_test(tests, test_flat_memory, 0, COUNT(paces));
     tcase_add_test(tests, test_larger_than_window);
     tcase_add_test(tests, test_result_bytes);
-    tcase_add_test(tests, test_result_count);
     tcase_add_test(tests, test_instance_size);
     tcase_add_loop_test(tests, test_never_returns, 0, 8);
     tcase_add_loop_test(tests, test_ignores_cancel, 0, BY_HOST * COUNT(flows));
@@ -993,6 +992,10 @@ int main(void)
     tcase_add_test(tests, test_close_race);
     tcase_add_test(tests, test_nested_storm);
     suite_add_tcase(suite, tests);
+    tcase_set_timeout(limits, 300);
+    tcase_set_tags(limits, "values");
+    tcase_add_test(limits, test_result_count);
+    suite_add_tcase(suite, limits);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
