@@ -58,6 +58,7 @@ static void stamp(int64_t seconds, char text[40])
 struct writer {
     uint64_t state, sequence, chain;
     uint64_t numbers[3]; /* of three processes */
+    unsigned entity;     /* theirs are 0x1234 and the next two, and this added to them */
     int64_t clock;       /* seconds behind GENERATE_START */
 };
 
@@ -83,8 +84,9 @@ static void put_line(FILE *file, struct writer *writer)
             "{\"@timestamp\":\"%s\",\"miguard\":{\"class\":\"C%d\",\"chain\":{\"id\":\"%016llx\"}},"
             "\"event\":{\"id\":\"%016x-%llu\",\"sequence\":%llu},\"x\":\"%*s\"}\n",
             text, (int)(next_random(&writer->state) % 20), (unsigned long long)writer->chain,
-            (unsigned)process + 0x1234, (unsigned long long)++writer->numbers[process],
-            (unsigned long long)++writer->sequence, (int)(next_random(&writer->state) % 300), "");
+            (unsigned)process + 0x1234 + writer->entity,
+            (unsigned long long)++writer->numbers[process], (unsigned long long)++writer->sequence,
+            (int)(next_random(&writer->state) % 300), "");
     writer->clock += (int64_t)(next_random(&writer->state) % 80);
 }
 
@@ -485,6 +487,62 @@ START_TEST(process_is_found_finely)
 }
 END_TEST
 
+/* So it is where a process wrote in a small part of the log: behind its last sample, or before its
+ * first, all others are of other processes. Each has a sample there: else it would be looked for
+ * everywhere. */
+START_TEST(process_of_a_part)
+{
+    enum { BEFORE = 16000, OWN = 9000, BEHIND = 26000, EDGE = 40, FEW = 256 * GRAIN };
+    struct writer writer = {.state = 29 + (uint64_t)_i, .clock = 20 * HOUR};
+    struct found *part = calloc(1, sizeof(*part));
+    struct miguard_error error;
+    uint64_t read = 0, found = 0;
+    uint64_t numbers[3]; /* of the middle part, how many */
+    char value[64];
+
+    ck_assert_ptr_nonnull(part);
+    make_folder();
+    FILE *file = fopen(paths[0], "we");
+    ck_assert_ptr_nonnull(file);
+    for (int line = 0; line < BEFORE + OWN + BEHIND; line++) {
+        if (line == BEFORE || line == BEFORE + OWN) {
+            memcpy(numbers, writer.numbers, sizeof(numbers));
+            writer.entity += 0x100;
+            memset(writer.numbers, 0, sizeof(writer.numbers));
+        }
+        put_line(file, &writer);
+        writer.clock = 20 * HOUR + line;
+    }
+    fclose(file);
+    for (unsigned i = 0; i < 2 * EDGE; i++) {
+        struct query *query = query_new();
+        struct narrow_bounds bounds = narrow_all;
+        bounds.entity = i % 3 + 0x1334;
+        bounds.number = i < EDGE ? 1 + i : numbers[i % 3] - (2 * EDGE - 1 - i);
+        bounds.numbers = NARROW_NEAR;
+        snprintf(value, sizeof(value), "%016llx-%llu", (unsigned long long)bounds.entity,
+                 (unsigned long long)bounds.number);
+        ck_assert_int_eq(query_add(query, "--id", value, &error), MIGUARD_OK);
+        read += read_part(query, &bounds, FEW, part);
+        found += part->count;
+        ck_assert_uint_lt(part->read, BEFORE / 2);
+    }
+    ck_assert_uint_ge(found, 2 * EDGE - 4); /* a few are torn */
+    ck_assert_uint_lt(read / (2 * EDGE), BEFORE / 4);
+    /* and a process that is not there */
+    struct query *query = query_new();
+    struct narrow_bounds none = narrow_all;
+    none.entity = 0x9999;
+    none.number = 1;
+    none.numbers = NARROW_NEAR;
+    ck_assert_int_eq(query_add(query, "--id", "0000000000009999-1", &error), MIGUARD_OK);
+    ck_assert_uint_eq(read_part(query, &none, FEW, part), 0);
+    text_release(&part->text);
+    free(part);
+    remove_folder();
+}
+END_TEST
+
 /* Files that are read one behind the other need nothing of an hour before: no order is lost. */
 START_TEST(files_without_a_merge)
 {
@@ -678,6 +736,7 @@ int main(void)
     tcase_add_loop_test(all, last_are_last, 0, loops);
     tcase_add_loop_test(all, number_of_a_process, 0, 3);
     tcase_add_test(all, process_is_found_finely);
+    tcase_add_loop_test(all, process_of_a_part, 0, 2);
     tcase_add_test(all, files_without_a_merge);
     tcase_add_test(all, lines_of_other_times);
     tcase_add_test(all, numbers_of_a_chain);

@@ -332,8 +332,16 @@ static bool add_between(struct look *look, struct narrow_marks *marks, size_t at
 /* ---- records of one process ----
  */
 
-/* How far behind a place a record of the process is looked for: first in NEAR bytes. */
-enum { NEAR = 16 * 1024, FAR = 512 * 1024 };
+/* How far behind a place a record of the process is looked for: first in NEAR bytes. AWAY: the
+ * same where few are met. REACH, MORE_REACH: how far from its outermost ones all others are taken
+ * to be, at first and when nothing was found so. */
+enum {
+    NEAR = 16 * 1024,
+    AWAY = 64 * 1024,
+    FAR = 512 * 1024,
+    REACH = 2 * FAR,
+    MORE_REACH = 512 * FAR,
+};
 _Static_assert(NEAR <= FAR && (int)FAR <= (int)MOST, "both fit the buffer of a look");
 
 /* The first record of the process whose line begins behind offset, in the next `size` bytes. */
@@ -386,27 +394,53 @@ static bool has_mark(const struct narrow_marks *marks, uint64_t offset)
     return false;
 }
 
-/* One sample of the process between two bytes, by halves: where it has none in the upper half, in
- * the lower one. False: they are close enough, or the middle has none near it, which says nothing
- * of where others are. */
-static bool add_of_process(struct look *look, struct narrow_marks *marks, uint64_t low,
-                           uint64_t high, uint64_t entity)
+/* A sample of the process that is not known yet, of those that begin in the `size` bytes behind a
+ * place and before `high`. */
+static bool add_behind(struct look *look, struct narrow_marks *marks, uint64_t offset,
+                       uint64_t high, size_t size, uint64_t entity)
 {
+    const size_t far = high - offset < size ? (size_t)(high - offset) : size;
+    const size_t near = far < NEAR ? far : NEAR;
     struct narrow_mark mark;
 
-    while (marks->count < marks->room && high - low > marks->fine) {
-        const uint64_t middle = low + (high - low) / 2, rest = high - middle;
-        const size_t far = rest < FAR ? (size_t)rest : FAR, near = far < NEAR ? far : NEAR;
-        if (process_within(look, middle, near, entity, &mark) ||
-            process_within(look, middle, far, entity, &mark)) {
-            if (has_mark(marks, mark.offset)) {
-                return false;
-            }
-            insert_mark(marks, &mark);
+    if ((!process_within(look, offset, near, entity, &mark) &&
+         !process_within(look, offset, far, entity, &mark)) ||
+        has_mark(marks, mark.offset)) {
+        return false;
+    }
+    insert_mark(marks, &mark);
+    return true;
+}
+
+/* A process mostly wrote in a part of the log: ever further from its first sample or, upwards, from
+ * its last. */
+static bool add_around(struct look *look, struct narrow_marks *marks, uint64_t low, uint64_t high,
+                       bool upwards, const struct narrow_bounds *bounds)
+{
+    const size_t size = bounds->numbers <= NARROW_NEAR ? AWAY : FAR;
+
+    for (uint64_t away = marks->fine; away < high - low; away *= 2) {
+        if (add_behind(look, marks, upwards ? low + away : high - away, high, size,
+                       bounds->entity)) {
             return true;
         }
-        if (far < rest) {
-            return false;
+    }
+    return false;
+}
+
+/* One sample of the process between two bytes, by halves: where it has none in the upper half, in
+ * the lower one. Where the middle has none near it, which says nothing of where others are, from
+ * the end where it has some. False: they are close enough, or there is none. */
+static bool add_of_process(struct look *look, struct narrow_marks *marks, uint64_t low,
+                           uint64_t high, bool upwards, const struct narrow_bounds *bounds)
+{
+    while (marks->count < marks->room && high - low > marks->fine) {
+        const uint64_t middle = low + (high - low) / 2;
+        if (add_behind(look, marks, middle, high, FAR, bounds->entity)) {
+            return true;
+        }
+        if (high - middle > FAR) {
+            return add_around(look, marks, low, high, upwards, bounds);
         }
         high = middle;
     }
@@ -414,22 +448,24 @@ static bool add_of_process(struct look *look, struct narrow_marks *marks, uint64
 }
 
 /* Samples of other processes say nothing of where a number of this one is: only those of its own
- * stand at the boundaries, and between them. */
+ * stand at the boundaries, and between them. The lower boundary or, upwards, the upper one. */
 static bool refine_process(struct look *look, struct narrow_marks *marks,
-                           const struct narrow_bounds *bounds)
+                           const struct narrow_bounds *bounds, bool upwards)
 {
     size_t behind, from = find_marks(marks, bounds, &behind), first, last;
 
+    if (upwards) {
+        for (last = behind - 1; last > from && marks->list[last].entity != bounds->entity;) {
+            last--;
+        }
+        uint64_t upper = behind < marks->count ? marks->list[behind].offset : marks->size;
+        return add_of_process(look, marks, marks->list[last].offset, upper, true, bounds);
+    }
     for (first = from + 1; first < behind && marks->list[first].entity != bounds->entity;) {
         first++;
     }
-    for (last = behind - 1; last > from && marks->list[last].entity != bounds->entity;) {
-        last--;
-    }
     uint64_t end = first < marks->count ? marks->list[first].offset : marks->size;
-    uint64_t upper = behind < marks->count ? marks->list[behind].offset : marks->size;
-    return add_of_process(look, marks, marks->list[from].offset, end, bounds->entity) ||
-           add_of_process(look, marks, marks->list[last].offset, upper, bounds->entity);
+    return add_of_process(look, marks, marks->list[from].offset, end, false, bounds);
 }
 
 /* Whether all are in order with those that came between. */
@@ -455,11 +491,11 @@ bool narrow_refine(struct narrow_marks *marks, const struct narrow_bounds *bound
     if (!marks->ordered || marks->count == 0) {
         return true;
     }
-    bool good = begin_look(&look, marks->fd), more = good;
-    while (more && bounds->entity != 0) {
-        more = refine_process(&look, marks, bounds);
+    bool good = begin_look(&look, marks->fd), more = good && bounds->entity == 0;
+    for (int upwards = 0; good && bounds->entity != 0 && upwards <= 1; upwards++) {
+        while (refine_process(&look, marks, bounds, upwards == 1)) {
+        }
     }
-    more = good && bounds->entity == 0;
     while (more) {
         size_t from = find_marks(marks, bounds, &behind);
         size_t settled = merged ? settled_before(marks, from) : from;
@@ -470,6 +506,28 @@ bool narrow_refine(struct narrow_marks *marks, const struct narrow_bounds *bound
     end_look(&look);
     marks->ordered = still_ordered(marks);
     return good;
+}
+
+/* Where a process has written at all, as far as its samples show: before the first and behind the
+ * last of them, little is left to look at. */
+static void limit_to_process(const struct narrow_marks *marks, const struct narrow_bounds *bounds,
+                             uint64_t *from, uint64_t *to)
+{
+    const uint64_t reach = bounds->numbers <= NARROW_NEAR ? REACH : MORE_REACH;
+    uint64_t first = UINT64_MAX, last = 0;
+
+    for (size_t i = 0; i < marks->count; i++) {
+        if (marks->list[i].entity == bounds->entity) {
+            first = first == UINT64_MAX ? marks->list[i].offset : first;
+            last = marks->list[i].offset;
+        }
+    }
+    if (first == UINT64_MAX) {
+        *from = *to = 0;
+        return;
+    }
+    *from = first > reach && first - reach > *from ? first - reach : *from;
+    *to = last + reach < *to ? last + reach : *to;
 }
 
 void narrow_range(const struct narrow_marks *marks, const struct narrow_bounds *bounds, bool merged,
@@ -487,4 +545,7 @@ void narrow_range(const struct narrow_marks *marks, const struct narrow_bounds *
     from = merged ? settled_before(marks, from) : from;
     /* What stands in front of the first record is no record, and is reported. */
     *ret_from = from > 0 ? marks->list[from].offset : 0;
+    if (bounds->entity != 0) {
+        limit_to_process(marks, bounds, ret_from, ret_to);
+    }
 }

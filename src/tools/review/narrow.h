@@ -67,8 +67,9 @@ bool narrow_refine(struct narrow_marks *marks, const struct narrow_bounds *bound
 void narrow_release(struct narrow_marks *marks);
 
 /* The bytes of the file in which lines that are asked for can begin; *ret_to is UINT64_MAX for its
- * end. merged: other files are read with it, so that what is left out must not have changed the
- * order (read.c, earliest()). */
+ * end, 0 for none. A record of the process may stand elsewhere.
+ * merged: other files are read with it, so that what is left out must not have changed the order
+ * (read.c, earliest()). */
 void narrow_range(const struct narrow_marks *marks, const struct narrow_bounds *bounds, bool merged,
                   uint64_t *ret_from, uint64_t *ret_to);
 

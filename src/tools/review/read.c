@@ -863,6 +863,7 @@ static bool set_part(struct log_reader *reader, struct source *source,
     if (good && source->looked && !source->left_out) {
         good = narrow_refine(&source->marks, &own, is_merged(reader));
         narrow_range(&source->marks, &own, is_merged(reader), &source->from, &to);
+        source->left_out = to == 0;
         source->to = to == UINT64_MAX ? 0 : to;
         source->next_from = source->from;
     }
