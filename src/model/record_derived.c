@@ -63,6 +63,15 @@ static const struct {
 _Static_assert(sizeof(classes) / sizeof(classes[0]) == AUDIT_ACTION_COUNT,
                "each action has its category");
 
+/* Those of decisions: event.type is a list. */
+enum { ALLOW, DENY, ALLOWED, DENIED, DECISION_COUNT };
+static const char *const decisions[DECISION_COUNT] = {
+    [ALLOW] = "\"allow\"",
+    [DENY] = "\"deny\"",
+    [ALLOWED] = "[\"access\",\"allowed\"]",
+    [DENIED] = "[\"access\",\"denied\"]",
+};
+
 static bool is_word(struct record_word word, const char *text)
 {
     return word.at != NULL && strlen(text) == word.length &&
@@ -74,7 +83,7 @@ struct record_derived record_derive(struct record_word action, struct record_wor
                                     struct record_word reason)
 {
     bool denied = is_word(outcome, "\"failure\"");
-    struct record_derived derived = {.decision = denied ? "\"deny\"" : "\"allow\""};
+    struct record_derived derived = {.decision = decisions[denied ? DENY : ALLOW]};
     size_t number = 0, why = AUDIT_REASON_NONE + 1;
 
     while (number < AUDIT_ACTION_COUNT && !is_word(action, actions[number].name)) {
@@ -84,9 +93,8 @@ struct record_derived record_derive(struct record_word action, struct record_wor
         return (struct record_derived){0};
     }
     derived.category = classes[number].category;
-    derived.type = !classes[number].decision ? classes[number].type
-                   : denied                  ? "[\"access\",\"denied\"]"
-                                             : "[\"access\",\"allowed\"]";
+    derived.type =
+        !classes[number].decision ? classes[number].type : decisions[denied ? DENIED : ALLOWED];
     derived.code = denied ? actions[number].refused : actions[number].allowed;
     if (is_word(reason, reasons[AUDIT_REASON_NONE].name)) {
         derived.message = actions[number].text;
@@ -97,4 +105,22 @@ struct record_derived record_derive(struct record_word action, struct record_wor
     }
     derived.message = why < AUDIT_REASON_COUNT ? reasons[why].text : NULL;
     return derived;
+}
+
+bool record_derived_any(record_derived_visit *visit, void *context)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < AUDIT_ACTION_COUNT && !found; i++) {
+        found = visit(context, actions[i].allowed) || visit(context, actions[i].refused) ||
+                visit(context, actions[i].text) || visit(context, classes[i].category) ||
+                (!classes[i].decision && visit(context, classes[i].type));
+    }
+    for (size_t i = 0; i < AUDIT_REASON_COUNT && !found; i++) {
+        found = visit(context, reasons[i].text);
+    }
+    for (size_t i = 0; i < DECISION_COUNT && !found; i++) {
+        found = visit(context, decisions[i]);
+    }
+    return found;
 }

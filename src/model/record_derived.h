@@ -22,6 +22,11 @@ struct record_word {
 struct record_derived record_derive(struct record_word action, struct record_word outcome,
                                     struct record_word reason);
 
+/* Calls visit() with each text that record_derive() may give until one is true, and says whether
+ * one was: so a reader knows that no record can have what it looks for in them. */
+typedef bool record_derived_visit(void *context, const char *text);
+bool record_derived_any(record_derived_visit *visit, void *context);
+
 /* What observer.product always is, and repeat.count where it is left out. */
 #define RECORD_PRODUCT "\"miguard\""
 #define RECORD_ONCE    "1"

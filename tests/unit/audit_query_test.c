@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Which records a condition asks for, and the times that people name. */
+#include "model/event.h"
 #include "model/record_limits.h"
 #include "tools/review/query.h"
 #include "tools/review/query_time.h"
+#include "tools/review/record_complete.h"
 #include "tools/review/saved.h"
 
 #include <check.h>
@@ -242,6 +244,111 @@ START_TEST(condition_row)
                   conditions[_i].option, conditions[_i].value);
     ck_assert(matches_with_few(query, &record) == conditions[_i].matches);
     query_free(query);
+}
+END_TEST
+
+/* ---- free text against a model ----------------------------------------------------------------
+ */
+
+enum { MOST_CHARACTERS = 12 };
+
+/* A string as it stands in a line, with escapes here and there, and what it means. */
+static char *random_string(char *at, char meaning[MOST_CHARACTERS + 1])
+{
+    static const char *const raw[] = {"a", "B", "/", "\\\"", "\\\\", "\\/", "\\u0061", "b", ":"};
+    static const char means[] = "aB/\"\\/ab:";
+    size_t length = (size_t)rand() % MOST_CHARACTERS;
+
+    for (size_t i = 0; i < length; i++) {
+        /* Half of the strings have no escape, as most have none. */
+        size_t one = (size_t)rand() % (length % 2 == 0 ? 3 : sizeof(means) - 1);
+        at = stpcpy(at, raw[one]);
+        meaning[i] = means[one];
+    }
+    meaning[length] = '\0';
+    return at;
+}
+
+/* A record of some members, of which one has a list; whether a value has the word in it. */
+static bool random_record(char *line, const char *word)
+{
+    char meaning[MOST_CHARACTERS + 1];
+    bool expected = false;
+    char *at = stpcpy(line, "{\"x\":\"\"");
+
+    for (int i = rand() % 6; i > 0; i--) {
+        at += sprintf(at, "%s\"%.*s%d\"%s:%s", rand() % 2 == 0 ? "," : ", ", rand() % 4, "aBba", i,
+                      rand() % 2 == 0 ? "" : " ", i % 3 == 0 ? "[\"a\",\"" : " \"");
+        at = random_string(at, meaning);
+        at = stpcpy(at, i % 3 == 0 ? "\"]" : "\"");
+        expected = expected || strcasestr(meaning, word) != NULL ||
+                   (i % 3 == 0 && strcasecmp(word, "a") == 0);
+    }
+    strcpy(at, "}");
+    return expected;
+}
+
+START_TEST(random_texts)
+{
+    char line[2048];
+    unsigned found = 0, count = getenv("QUICK") != NULL ? 4000 : 20000;
+
+    srand(27);
+    for (unsigned i = 0; i < count; i++) {
+        char word[4] = "";
+        for (int k = rand() % 3; k >= 0; k--) {
+            word[strlen(word)] = "aBb/\"\\:A"[rand() % 8];
+        }
+        bool expected = random_record(line, word);
+        struct query *query = query_new();
+        struct record record = parse(line);
+        add(query, "--text", word);
+        ck_assert_msg(query_matches(query, &record) == expected, "%s in %s", word, line);
+        query_free(query);
+        found += expected;
+    }
+    ck_assert_uint_gt(found, count / 10);
+    ck_assert_uint_lt(found, count / 10 * 9);
+}
+END_TEST
+
+#define NAME_OF(NAME, name, ...) name,
+static const char *const actions[] = {AUDIT_ACTION_MAP(NAME_OF)};
+static const char *const reasons[] = {AUDIT_REASON_MAP(NAME_OF)};
+
+/* What is left out of a line because other members say it: each text is found. */
+static void each_constant_is_found(const struct record *record)
+{
+    char text[512];
+
+    for (size_t i = 0; i < record_constant_count; i++) {
+        const struct slice *slice = &record->field[record_constant_fields[i]];
+        struct query *query = query_new();
+        if (slice->length > 2) {
+            snprintf(text, sizeof(text), "%.*s", (int)slice->length - 2, slice->at + 1);
+            add(query, "--text", text);
+            ck_assert_msg(query_matches(query, record), "%s", text);
+            ck_assert_msg(matches_with_few(query, record), "%s", text);
+        }
+        query_free(query);
+    }
+}
+
+START_TEST(constant_texts)
+{
+    char line[512];
+
+    for (int i = 0; i < 2 * LENGTH(actions) * LENGTH(reasons); i++) {
+        snprintf(line, sizeof(line),
+                 "{\"miguard\":{\"format\":3},\"event\":{\"action\":\"%s\",\"outcome\":\"%s\","
+                 "\"reason\":\"%s\"}}",
+                 actions[i / 2 % LENGTH(actions)], i % 2 == 0 ? "success" : "failure",
+                 reasons[i / 2 / LENGTH(actions)]);
+        struct record record = parse(line);
+        ck_assert_ptr_nonnull(record.field[RECORD_CODE].at);
+        ck_assert_ptr_nonnull(record.field[RECORD_OBSERVER_PRODUCT].at);
+        each_constant_is_found(&record);
+    }
 }
 END_TEST
 
@@ -776,6 +883,8 @@ static Suite *suite(void)
     tcase_add_test(all, parts_of_a_second);
     tcase_add_test(all, text_at_each_place);
     tcase_add_test(all, each_word);
+    tcase_add_test(all, random_texts);
+    tcase_add_test(all, constant_texts);
     suite_add_tcase(whole, all);
     return whole;
 }

@@ -430,7 +430,8 @@ static bool add_around(struct look *look, struct narrow_marks *marks, uint64_t l
 
 /* One sample of the process between two bytes, by halves: where it has none in the upper half, in
  * the lower one. Where the middle has none near it, which says nothing of where others are, from
- * the end where it has some. False: they are close enough, or there is none. */
+ * the end where it has some. False: they are close enough, or it has no
+ * sample. */
 static bool add_of_process(struct look *look, struct narrow_marks *marks, uint64_t low,
                            uint64_t high, bool upwards, const struct narrow_bounds *bounds)
 {

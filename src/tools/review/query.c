@@ -14,6 +14,7 @@
 #include "model/event.h"
 #include "model/record_limits.h"
 #include "tools/review/export_text.h"
+#include "tools/review/find_word.h"
 #include "tools/review/later.h"
 #include "tools/review/query_time.h"
 #include "tools/review/record_complete.h"
@@ -240,6 +241,7 @@ struct value {
     char id_literal[16];      /* or so, for a name that may be missing; "": not so */
     bool is_id;               /* of a person: the digits of an id */
     bool negated;             /* it must not hold */
+    bool in_constants;        /* text that a record may have beside its line */
     struct query *saved;      /* owned */
     char *unescaped;          /* for strings with escapes, when text is looked for in them */
     char *cut[CUTS];          /* text as records have it where it is too long; NULL: it is not */
@@ -526,6 +528,27 @@ static bool prepare_name(const struct option *option, struct value *value)
     return result != DIRECTORY_NO_MEMORY;
 }
 
+/* In free text: the text itself, or one of its cut forms. */
+static bool contains(const char *text, size_t length, const struct value *value)
+{
+    if (find_word(text, length, value->text, value->length)) {
+        return true;
+    }
+    for (size_t i = 0; i < CUTS; i++) {
+        const char *cut = value->cut[i];
+        if (cut != NULL && find_word(text, length, cut, strlen(cut))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The text is JSON of a string or a list. */
+static bool is_in_constant(void *value, const char *text)
+{
+    return contains(text + 1, strlen(text) - 2, value);
+}
+
 /* The literal is the value as a whole: fields are compared with it without copies. No literal for
  * patterns, for values that a record cuts, for what is escaped in JSON, and for loginuid, which is
  * a number without quotes in the line. */
@@ -535,6 +558,7 @@ static bool prepare(const struct option *option, struct value *value)
         return false;
     }
     if (option->kind == KIND_TEXT) {
+        value->in_constants = record_constants_any(is_in_constant, value);
         value->unescaped = base_alloc(1, RECORD_MAX_LINE);
         return value->unescaped != NULL;
     }
@@ -849,83 +873,6 @@ static bool number_matches(const struct value *value, const struct record *recor
  * compared without their escapes.
  */
 
-/* Sixteen bytes, which a compiler keeps in one register where the machine has such. */
-typedef unsigned char sixteen __attribute__((vector_size(16)));
-
-/* 0x20 for a letter: a byte with that bit set is the small letter when it is either one. */
-static unsigned char case_bit(char letter)
-{
-    const char small = fold(letter, KIND_ANY_CASE);
-
-    return small >= 'a' && small <= 'z' ? 0x20 : 0;
-}
-
-/* Which of the sixteen bytes at `at` are this one, without case. */
-static sixteen same_letters(const char *at, char letter)
-{
-    sixteen now;
-
-    memcpy(&now, at, sizeof(now));
-    return (sixteen)((now | case_bit(letter)) == (unsigned char)fold(letter, KIND_ANY_CASE));
-}
-
-static bool all_zero(sixteen which)
-{
-    uint64_t half[2];
-
-    memcpy(half, &which, sizeof(half));
-    return (half[0] | half[1]) == 0;
-}
-
-/* Whether the word begins at one of so many places. The first letter is compared before the
- * function call, since most places differ there. */
-static bool begins_within(const char *text, size_t places, const char *word, size_t word_length)
-{
-    const char first = fold(word[0], KIND_ANY_CASE);
-
-    for (size_t i = 0; i < places; i++) {
-        if (fold(text[i], KIND_ANY_CASE) == first &&
-            strncasecmp(text + i, word, word_length) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Without case. Of sixteen places at once it is seen whether the first and the last letter fit one
- * of them. */
-static bool contains_word(const char *text, size_t length, const char *word, size_t word_length)
-{
-    enum { AT_ONCE = sizeof(sixteen) };
-    const size_t last = word_length - 1;
-    const size_t places = length < word_length ? 0 : length - last;
-    size_t at = 0;
-
-    for (; at + AT_ONCE <= places; at += AT_ONCE) {
-        const sixteen both =
-            same_letters(text + at, word[0]) & same_letters(text + at + last, word[last]);
-        if (!all_zero(both) && begins_within(text + at, AT_ONCE, word, word_length)) {
-            return true;
-        }
-    }
-    return begins_within(text + at, places - at, word, word_length);
-}
-
-/* The text itself, or one of its cut forms. */
-static bool contains(const char *text, size_t length, const struct value *value)
-{
-    if (contains_word(text, length, value->text, value->length)) {
-        return true;
-    }
-    for (size_t i = 0; i < CUTS; i++) {
-        const char *cut = value->cut[i];
-        if (cut != NULL && contains_word(text, length, cut, strlen(cut))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The buffer of a value is for all threads: few strings have escapes. */
 static pthread_mutex_t unescaping = PTHREAD_MUTEX_INITIALIZER;
 
@@ -952,10 +899,11 @@ static const char *string_end(const char *text, const char *end, bool *ret_escap
     return text + 1;
 }
 
-/* What a record of format 3 has as constant text beside its line. */
+/* What a record of format 3 has as constant text beside its line. Few words are in any such text:
+ * the others need not be looked for in that of each record. */
 static bool constants_match(const struct value *value, const struct record *record)
 {
-    for (size_t i = 0; i < record_constant_count; i++) {
+    for (size_t i = 0; i < record_constant_count && value->in_constants; i++) {
         const struct slice *slice = &record->field[record_constant_fields[i]];
         bool in_line = slice->at >= record->line && slice->at < record->line + record->length;
         if (slice->length > 2 && !in_line && contains(slice->at + 1, slice->length - 2, value)) {
@@ -965,36 +913,66 @@ static bool constants_match(const struct value *value, const struct record *reco
     return false;
 }
 
-/* In the strings of the record, but not in the names of members. The line is one that was parsed.
- */
-static bool text_matches(const struct value *value, const struct record *record)
+/* A name of a member has a colon behind it. */
+static bool is_name(const char *after, const char *end)
 {
-    const char *at = record->line, *end = record->line + record->length;
-    bool escaped = false;
-
-    /* Without an escape the strings are as they stand in the line: most lines need no second look.
-     */
-    if (memchr(at, '\\', record->length) == NULL && !contains(at, record->length, value)) {
-        return constants_match(value, record);
+    while (after < end && (*after == ' ' || *after == '\t')) {
+        after++;
     }
+    return after < end && *after == ':';
+}
+
+/* The string that begins at start; *ret_after is behind it. */
+static bool string_matches(const struct value *value, const char *start, const char *end,
+                           const char **ret_after)
+{
+    bool escaped = false;
+    const char *after = string_end(start, end, &escaped);
+    const struct slice string = {start, (size_t)(after - start)};
+
+    *ret_after = after;
+    return !is_name(after, end) && (escaped ? contains_escaped(&string, value)
+                                            : contains(start + 1, string.length - 2, value));
+}
+
+static bool strings_match(const struct value *value, const char *at, const char *end)
+{
     while ((at = memchr(at, '"', (size_t)(end - at))) != NULL) {
-        const char *start = at;
-        at = string_end(start, end, &escaped);
-        const char *after = at;
-        /* A name of a member has a colon behind it. */
-        while (after < end && (*after == ' ' || *after == '\t')) {
-            after++;
-        }
-        if (after < end && *after == ':') {
-            continue;
-        }
-        struct slice string = {start, (size_t)(at - start)};
-        if (escaped ? contains_escaped(&string, value)
-                    : contains(start + 1, string.length - 2, value)) {
+        if (string_matches(value, at, end, &at)) {
             return true;
         }
     }
-    return constants_match(value, record);
+    return false;
+}
+
+/* Those with an escape alone. Between the end of one and the next escape, the last quote is where
+ * the string of that escape begins. */
+static bool escaped_match(const struct value *value, const char *at, const char *end)
+{
+    const char *escape;
+
+    while ((escape = memchr(at, '\\', (size_t)(end - at))) != NULL) {
+        const char *start = memrchr(at, '"', (size_t)(escape - at));
+        if (start == NULL) {
+            return strings_match(value, at, end); /* no record that was parsed has that */
+        }
+        if (string_matches(value, start, end, &at)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* In the strings of the record, but not in the names of members. The line is one that was parsed.
+ * Most lines do not have the text at all: then only strings that have it behind escapes are looked
+ * at. */
+static bool text_matches(const struct value *value, const struct record *record)
+{
+    const char *line = record->line, *end = line + record->length;
+
+    return (contains(line, record->length, value) ? strings_match(value, line, end)
+                                                  : escaped_match(value, line, end)) ||
+           constants_match(value, record);
 }
 
 /* The text is a part of the one field, which a record keeps short. */
@@ -1095,8 +1073,11 @@ static void want(struct record_fields_wanted *wanted, enum record_field field)
 }
 
 /* Beside the fields of the option, what the functions of its kind ask for. */
-static void want_option(const struct option *option, struct record_fields_wanted *wanted)
+static void want_option(const struct option *option, const struct value *values,
+                        struct record_fields_wanted *wanted)
 {
+    bool in_constants = false;
+
     for (size_t i = 0; i < option->field_count; i++) {
         enum directory_kind kind;
         enum record_field field = option->fields[i], name = later_name_field(field, &kind);
@@ -1114,7 +1095,10 @@ static void want_option(const struct option *option, struct record_fields_wanted
         want(wanted, RECORD_OPERATION);
     }
     wanted->line = wanted->line || option->kind == KIND_TEXT;
-    for (size_t i = 0; option->kind == KIND_TEXT && i < record_constant_count; i++) {
+    for (const struct value *value = values; value != NULL; value = value->next) {
+        in_constants = in_constants || value->in_constants;
+    }
+    for (size_t i = 0; in_constants && i < record_constant_count; i++) {
         want(wanted, record_constant_fields[i]);
     }
 }
@@ -1125,7 +1109,7 @@ static void want_query(const struct query *query, struct record_fields_wanted *w
         for (size_t i = 0; i < OPTIONS; i++) {
             const struct value *value = clause->values[i];
             if (value != NULL) {
-                want_option(&options[i], wanted);
+                want_option(&options[i], value, wanted);
             }
             for (; value != NULL && value->saved != NULL; value = value->next) {
                 want_query(value->saved, wanted);

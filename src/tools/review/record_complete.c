@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#include "model/record_derived.h"
-
 enum { MOST_NEEDS = 4 };
 
 /* The fields that can be added, with what they follow from beside the format. */
@@ -40,6 +38,11 @@ const uint8_t record_constant_fields[] = {RECORD_MESSAGE,    RECORD_OBSERVER_PRO
                                           RECORD_DECISION,   RECORD_EVENT_CATEGORY,
                                           RECORD_EVENT_TYPE, RECORD_CODE};
 const size_t record_constant_count = sizeof(record_constant_fields);
+
+bool record_constants_any(record_derived_visit *visit, void *context)
+{
+    return visit(context, RECORD_PRODUCT) || record_derived_any(visit, context);
+}
 
 size_t record_complete_needs(enum record_field field, const uint8_t **ret_fields)
 {

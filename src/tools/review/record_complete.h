@@ -8,6 +8,7 @@
 #ifndef TOOLS_REVIEW_RECORD_COMPLETE_H
 #define TOOLS_REVIEW_RECORD_COMPLETE_H
 
+#include "model/record_derived.h"
 #include "tools/review/record.h"
 
 /* All of them. Nothing for a record of another format. */
@@ -32,5 +33,7 @@ struct slice record_thread_name(const struct record *record);
 /* Written where it follows from others by constant text, so that a search for text finds it. */
 extern const uint8_t record_constant_fields[];
 extern const size_t record_constant_count;
+/* record_derived_any(), of all texts that these may have. */
+bool record_constants_any(record_derived_visit *visit, void *context);
 
 #endif
