@@ -633,97 +633,23 @@ static int find_build(struct dl_phdr_info *info, size_t size, void *argument)
     return 1;
 }
 
-/* The kinds of sites have different members, and so different keys, and other slots of pieces when
- * one address is both (slot_of() takes the upper half). */
-enum site_kind { SITE_OF_CALL, SITE_OF_SWITCH, SITE_OF_STRAY };
-
 /*
  * An address in no module (code made at run time) gets no member: the number alone means nothing
  * after the process has ended. What the gate refuses comes from any module of the process, loaded
  * by any path: the build id says which one it was, so that the place is the same for a reader.
  * Other records name their provider, and are kept short.
  */
-static void make_call_site(struct text *text, enum site_kind kind, const void *address)
+static void write_call_site(struct text *text, const void *address, bool with_build)
 {
     struct build build = {.address = (uintptr_t)address};
 
-    if (!open_site(text, RECORD_SITE_OBJECT, address)) {
+    if (address == NULL || !open_site(text, RECORD_SITE_OBJECT, address)) {
         return;
     }
-    if (kind == SITE_OF_STRAY) {
+    if (with_build) {
         (void)dl_iterate_phdr(find_build, &build);
         write_id(text, RECORD_SITE_BUILD, build.id);
     }
-    close_object(text);
-}
-
-/* For dl_iterate_phdr(3). memcpy(3) since the caller's word need not have the member's type. */
-static int note_unloaded(struct dl_phdr_info *info, size_t size, void *ret_count)
-{
-    (void)size;
-    memcpy(ret_count, &info->dlpi_subs, sizeof(info->dlpi_subs));
-    return 1; /* the count is the same for every module */
-}
-
-/* What sites are kept under and in. */
-struct site_memory {
-    struct audit_memory *memory; /* NULL: not kept */
-    unsigned long long unloaded; /* modules, up to now */
-};
-
-/* Kept under the address and the count of unloaded modules (memory.h), so that dladdr(3) is asked
- * once for each place that calls. */
-static struct digest site_key(const struct site_memory *sites, enum site_kind kind,
-                              const void *address)
-{
-    return (struct digest){{(uint64_t)(uintptr_t)address, sites->unloaded ^ (uint64_t)kind << 32}};
-}
-
-/* A failed append is not kept: it would be a piece of a record. */
-static void keep_site(struct audit_memory *memory, const struct digest *key,
-                      const struct text *text, size_t start)
-{
-    if (memory != NULL && !text->failed && text->length > start) {
-        pieces_keep(&memory->sites, key, text->data + start, text->length - start);
-    }
-}
-
-static void write_call_site(struct text *text, enum site_kind kind, const void *address,
-                            const struct site_memory *sites)
-{
-    struct audit_memory *memory = sites->memory;
-    size_t start = text->length;
-
-    if (address == NULL) {
-        return;
-    }
-    const struct digest key = site_key(sites, kind, address);
-    if (memory == NULL || !pieces_recall(&memory->sites, &key, text)) {
-        make_call_site(text, kind, address);
-        keep_site(memory, &key, text, start);
-    }
-}
-
-/* Where the thread got the identity that it has now: the usual cause of a mismatch. What is kept is
- * the object up to the time. */
-static void write_last_switch(struct text *text, const struct audit_last_switch *last,
-                              const struct site_memory *sites)
-{
-    struct audit_memory *memory = sites->memory;
-    size_t start = text->length;
-
-    if (last == NULL) {
-        return;
-    }
-    const struct digest key = site_key(sites, SITE_OF_SWITCH, last->site);
-    bool known = memory != NULL && pieces_recall(&memory->sites, &key, text);
-    if (!known && !open_site(text, RECORD_LAST_SWITCH_OBJECT, last->site)) {
-        return;
-    }
-    if (!known) {
-        keep_site(memory, &key, text, start);
-    }
-    write_time(text, RECORD_LAST_SWITCH_TIME, last->time);
     close_object(text);
 }
 
@@ -746,31 +672,98 @@ static size_t module_at(const struct text *text, size_t from, size_t *ret_length
     return (size_t)(at - text->data);
 }
 
-/* Mostly the provider's module switched itself: then it is left out the second time. */
-static void write_sites(struct text *text, const struct audit_event *event,
-                        struct audit_memory *memory)
+/* Mostly the provider's module switched itself: then it is left out the second time. The sites
+ * begin at first and at second; one may not be there. */
+static void drop_second_module(struct text *text, size_t first, size_t second)
 {
-    size_t first = text->length, length = 0, second_length = 0;
-    struct site_memory sites = {.memory = memory};
+    size_t length = 0, second_length = 0;
 
-    if (memory != NULL && (event->call_site != NULL || event->last_switch != NULL)) {
-        (void)dl_iterate_phdr(note_unloaded, &sites.unloaded);
-    }
-    const bool stray = event->action == AUDIT_ACTION_GATE && event->denied;
-    write_call_site(text, stray ? SITE_OF_STRAY : SITE_OF_CALL, event->call_site, &sites);
-    size_t second = text->length;
-    write_last_switch(text, event->last_switch, &sites);
     if (text->failed || second == first || text->length == second) {
         return;
     }
     first = module_at(text, first, &length);
     second = module_at(text, second, &second_length);
-    if (length == second_length && memcmp(text->data + first, text->data + second, length) == 0 &&
-        text->data[second + length] == ',') {
-        length++;
+    if (length > 0 && length == second_length &&
+        memcmp(text->data + first, text->data + second, length) == 0) {
+        length += text->data[second + length] == ',' ? 1 : 0;
         memmove(text->data + second, text->data + second + length,
                 text->length - second - length + 1);
         text->length -= length;
+    }
+}
+
+/* Both places, without the time of the switch and the end of its object. */
+static void make_sites(struct text *text, const struct audit_event *event, bool stray)
+{
+    const size_t first = text->length;
+
+    write_call_site(text, event->call_site, stray);
+    const size_t second = text->length;
+    if (event->last_switch != NULL) {
+        (void)open_site(text, RECORD_LAST_SWITCH_OBJECT, event->last_switch->site);
+    }
+    drop_second_module(text, first, second);
+}
+
+/* For dl_iterate_phdr(3). memcpy(3) since the caller's word need not have the member's type. */
+static int note_unloaded(struct dl_phdr_info *info, size_t size, void *ret_count)
+{
+    (void)size;
+    memcpy(ret_count, &info->dlpi_subs, sizeof(info->dlpi_subs));
+    return 1; /* the count is the same for every module */
+}
+
+/* Sites are kept under both addresses and the count of unloaded modules (memory.h), so that
+ * dladdr(3) is asked once for each two places. Those of a refusal of the gate have other members,
+ * and so another key. 0 is no switch: no module is there. */
+static struct piece_key sites_key(const struct audit_event *event, bool stray)
+{
+    const void *last = event->last_switch != NULL ? event->last_switch->site : NULL;
+    unsigned long long unloaded = 0;
+
+    (void)dl_iterate_phdr(note_unloaded, &unloaded);
+    return (struct piece_key){
+        .first = {{(uint64_t)(uintptr_t)event->call_site, (uint64_t)(uintptr_t)last}},
+        .second = {{unloaded, stray}}};
+}
+
+static void recall_sites(struct text *text, const struct audit_event *event, bool stray,
+                         struct audit_memory *memory)
+{
+    const size_t start = text->length;
+    const struct piece_key key = sites_key(event, stray);
+
+    if (pieces_recall(&memory->sites, &key, text)) {
+        return;
+    }
+    make_sites(text, event, stray);
+    /* A failed append is not kept: it would be a piece of a record. */
+    if (!text->failed && text->length > start) {
+        pieces_keep(&memory->sites, &key, text->data + start, text->length - start);
+    }
+}
+
+/* From where the call came, and where the thread got the identity that it has now: the usual cause
+ * of a mismatch. The object of the switch is there, and open, when something was written that does
+ * not end as the other object does. */
+static void write_sites(struct text *text, const struct audit_event *event,
+                        struct audit_memory *memory)
+{
+    const bool stray = event->action == AUDIT_ACTION_GATE && event->denied;
+    const size_t start = text->length;
+
+    if (event->call_site == NULL && event->last_switch == NULL) {
+        return;
+    }
+    if (memory != NULL) {
+        recall_sites(text, event, stray, memory);
+    } else {
+        make_sites(text, event, stray);
+    }
+    if (!text->failed && text->length > start && text->data[text->length - 1] != '}') {
+        text->comma = text->data[text->length - 1] != '{';
+        write_time(text, RECORD_LAST_SWITCH_TIME, event->last_switch->time);
+        close_object(text);
     }
 }
 
@@ -807,19 +800,13 @@ static void write_cred(struct text *text, const struct audit_event *event,
                        struct audit_memory *memory)
 {
     size_t start = text->length;
+    struct piece_key key;
 
-    if (memory == NULL) {
-        make_cred(text, event);
-        return;
-    }
-    const struct digest both[] = {memory_digest(memory, event->bound),
-                                  memory_digest(memory, event->current)};
-    const struct digest key = digest_bytes(&memory->key, both, sizeof(both));
-    if (pieces_recall(&memory->identities, &key, text)) {
+    if (memory != NULL && memory_recall(memory, event->bound, event->current, text, &key)) {
         return;
     }
     make_cred(text, event);
-    if (!text->failed) {
+    if (memory != NULL && !text->failed) {
         pieces_keep(&memory->identities, &key, text->data + start, text->length - start);
     }
 }

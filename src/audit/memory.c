@@ -67,49 +67,100 @@ static bool is_known(const struct known_identity *known, const struct miguard_id
            miguard_identity_compare(&known->identity, identity) == 0;
 }
 
-struct digest memory_digest(struct audit_memory *memory, const struct miguard_identity *identity)
+static bool may_be_known(const struct miguard_identity *identity)
 {
-    if (!identity_valid(identity) || identity->group_count > KNOWN_GROUPS) {
-        return digest_identity(&memory->key, identity);
-    }
+    return identity_valid(identity) && identity->group_count <= KNOWN_GROUPS;
+}
+
+/* With the lock held. Of one that may be known. */
+static struct digest known_digest(struct audit_memory *memory,
+                                  const struct miguard_identity *identity)
+{
     struct known_identity *known = known_slot(memory, identity);
-    pthread_mutex_lock(&memory->identities.lock);
+
     if (!is_known(known, identity)) {
         identity_release(&known->identity);
         known->digest = digest_identity(&memory->key, identity);
         (void)!identity_copy(identity, &known->identity); /* without memory it stays invalid */
     }
-    const struct digest digest = known->digest;
+    return known->digest;
+}
+
+struct digest memory_digest(struct audit_memory *memory, const struct miguard_identity *identity)
+{
+    if (!may_be_known(identity)) {
+        return digest_identity(&memory->key, identity);
+    }
+    pthread_mutex_lock(&memory->identities.lock);
+    const struct digest digest = known_digest(memory, identity);
     pthread_mutex_unlock(&memory->identities.lock);
     return digest;
 }
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
 
-/* A call site's key is an address and a count, not a digest: the multiplication (2^64 by the golden
- * ratio) spreads its few differing bits over the upper half. */
-static struct piece *slot_of(struct pieces *pieces, const struct digest *key)
+/* A call site's key is addresses and a count, not digests: the multiplications (2^64 by the golden
+ * ratio) spread their few differing bits over the upper half. */
+static struct piece *slot_of(struct pieces *pieces, const struct piece_key *key)
 {
-    uint64_t mixed = key->word[0] * 0x9E3779B97F4A7C15u ^ key->word[1];
+    const uint64_t golden = 0x9E3779B97F4A7C15u;
+    uint64_t mixed = key->first.word[0] * golden ^ key->first.word[1];
+
+    mixed = (mixed * golden ^ key->second.word[0]) * golden ^ key->second.word[1];
     return &pieces->slots[(mixed >> 32) % PIECES_SLOTS];
 }
 
-bool pieces_recall(struct pieces *pieces, const struct digest *key, struct text *text)
+/* With the lock held. All of the key is compared. */
+static bool append_kept(struct pieces *pieces, const struct piece_key *key, struct text *text)
 {
-    struct piece *piece = slot_of(pieces, key);
+    const struct piece *piece = slot_of(pieces, key);
+    bool known = piece->length > 0 && digest_equal(&piece->key.first, &key->first) &&
+                 digest_equal(&piece->key.second, &key->second);
 
-    pthread_mutex_lock(&pieces->lock);
-    bool known = piece->length > 0 && digest_equal(&piece->key, key);
     if (known) {
         text_append_bytes(text, piece->text, piece->length);
     }
+    return known;
+}
+
+bool pieces_recall(struct pieces *pieces, const struct piece_key *key, struct text *text)
+{
+    pthread_mutex_lock(&pieces->lock);
+    bool known = append_kept(pieces, key, text);
     pthread_mutex_unlock(&pieces->lock);
     return known;
 }
 
+/* One lock for both digests and the piece. The digest of an identity that is not kept is made
+ * before it: 65,536 groups take their time. */
+bool memory_recall(struct audit_memory *memory, const struct miguard_identity *bound,
+                   const struct miguard_identity *current, struct text *text,
+                   struct piece_key *ret_key)
+{
+    const bool known[] = {may_be_known(bound), may_be_known(current)};
+
+    if (!known[0]) {
+        ret_key->first = digest_identity(&memory->key, bound);
+    }
+    if (!known[1]) {
+        ret_key->second = digest_identity(&memory->key, current);
+    }
+    pthread_mutex_lock(&memory->identities.lock);
+    if (known[0]) {
+        ret_key->first = known_digest(memory, bound);
+    }
+    if (known[1]) {
+        ret_key->second = known_digest(memory, current);
+    }
+    bool found = append_kept(&memory->identities, ret_key, text);
+    pthread_mutex_unlock(&memory->identities.lock);
+    return found;
+}
+
 /* The key is set with the text under the lock. When memory runs out, the piece that was there
  * stays. */
-void pieces_keep(struct pieces *pieces, const struct digest *key, const char *text, size_t length)
+void pieces_keep(struct pieces *pieces, const struct piece_key *key, const char *text,
+                 size_t length)
 {
     struct piece *piece = slot_of(pieces, key);
 

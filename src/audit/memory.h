@@ -3,7 +3,7 @@
  * Pieces of records that come again and again, kept as they are written: identities may
  * have 65,536 groups, and dladdr(3) searches all symbols of a module.
  *
- * A call site is kept for an address and the number of modules that were ever unloaded
+ * Call sites are kept for their addresses and the number of modules that were ever unloaded
  * (dl_iterate_phdr(3), dlpi_subs): after a dlclose(3) another module may be at that address, and
  * then nothing that was kept before is used again.
  */
@@ -21,14 +21,19 @@
  * kept. */
 enum { PIECES_SLOTS = 32, PIECE_MAX = 16384 };
 
+/* Two digests, or what distinguishes two call sites. */
+struct piece_key {
+    struct digest first, second;
+};
+
 /* A small table with one slot for each hash value: a piece replaces another one with the same slot,
  * which costs time and never a wrong record, since the whole key is compared. */
 struct pieces {
     pthread_mutex_t lock;
     struct piece {
-        struct digest key; /* 0: nothing here */
+        struct piece_key key;
         char *text;
-        size_t length, capacity;
+        size_t length, capacity; /* length 0: nothing here */
     } slots[PIECES_SLOTS];
 };
 
@@ -58,10 +63,17 @@ void memory_unlock(struct audit_memory *memory);
 /* digest_identity() of the identity, which may be NULL or invalid. Thread safe. */
 struct digest memory_digest(struct audit_memory *memory, const struct miguard_identity *identity);
 
+/* Appends what is kept of these two identities; false: not found, and text is as before. *ret_key
+ * is what it is to be kept under in identities. Thread safe. */
+bool memory_recall(struct audit_memory *memory, const struct miguard_identity *bound,
+                   const struct miguard_identity *current, struct text *text,
+                   struct piece_key *ret_key);
+
 /* Appends what is kept under key; false: not found, and text is as before. Thread safe. */
-bool pieces_recall(struct pieces *pieces, const struct digest *key, struct text *text);
+bool pieces_recall(struct pieces *pieces, const struct piece_key *key, struct text *text);
 
 /* Without memory, or when it is too long, nothing is kept. */
-void pieces_keep(struct pieces *pieces, const struct digest *key, const char *text, size_t length);
+void pieces_keep(struct pieces *pieces, const struct piece_key *key, const char *text,
+                 size_t length);
 
 #endif

@@ -161,26 +161,23 @@ bool names_find(struct audit_names *names, enum directory_kind kind, uint32_t id
     return false;
 }
 
-bool pieces_recall(struct pieces *pieces, const struct digest *key, struct text *text)
+bool pieces_recall(struct pieces *pieces, const struct piece_key *key, struct text *text)
 {
     (void)pieces, (void)key, (void)text;
     return false;
 }
 
-void pieces_keep(struct pieces *pieces, const struct digest *key, const char *text, size_t length)
+void pieces_keep(struct pieces *pieces, const struct piece_key *key, const char *text,
+                 size_t length)
 {
     (void)pieces, (void)key, (void)text, (void)length;
 }
 
-/* Neither is called without a memory to keep pieces under it. */
-struct digest digest_bytes(const struct digest_key *key, const void *bytes, size_t length)
+/* Not called without a memory to keep pieces in. */
+bool memory_recall(struct audit_memory *memory, const struct miguard_identity *bound,
+                   const struct miguard_identity *current, struct text *text,
+                   struct piece_key *ret_key)
 {
-    (void)key, (void)bytes, (void)length;
-    return (struct digest){{0, 0}};
-}
-
-struct digest memory_digest(struct audit_memory *memory, const struct miguard_identity *identity)
-{
-    (void)memory, (void)identity;
-    return (struct digest){{0, 0}};
+    (void)memory, (void)bound, (void)current, (void)text, (void)ret_key;
+    return false;
 }

@@ -5,8 +5,10 @@
  * list in model/record_fields.h.
  */
 #include <check.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <jansson.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +18,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "audit/chain.h"
 #include "audit/encode.h"
+#include "audit/memory.h"
 #include "model/event.h"
 #include "model/record_fields.h"
 #include "model/record_limits.h"
@@ -765,6 +769,111 @@ START_TEST(schema_describes_each_field)
 }
 END_TEST
 
+/* ---- pieces that are kept ---------------------------------------------------------------------
+ */
+
+static struct audit_memory memory;
+
+/* Twice: what was kept before is asked for, and then what was kept now. */
+static void expect_as_anew(const struct audit_event *event)
+{
+    const struct identity_process process = writer();
+    struct text kept = TEXT_EMPTY, anew = TEXT_EMPTY;
+    struct audit_stamp stamp = stamp_of(&process);
+
+    stamp.now = time_of_all;
+    audit_encode_body(&anew, event, &stamp);
+    stamp.memory = &memory;
+    for (int i = 0; i < 2; i++) {
+        text_clear(&kept);
+        audit_encode_body(&kept, event, &stamp);
+        ck_assert_str_eq(kept.data, anew.data);
+    }
+    text_release(&kept);
+    text_release(&anew);
+}
+
+/* Each pair of identities and of sites, one after another with the same memory. */
+START_TEST(a_kept_piece_is_as_one_made_anew)
+{
+    static gid_t many[KNOWN_GROUPS + 1];
+    static const char outside[] = "in a module";
+    const int stack = 0; /* in none */
+    struct miguard_identity other = current, large = bound, unknown = bound, closed = bound;
+    const struct miguard_identity *const identities[] = {NULL,   &bound,   &current, &other,
+                                                         &large, &unknown, &closed};
+    const void *const sites[] = {NULL, (const void *)(uintptr_t)getenv,
+                                 (const void *)(uintptr_t)expect_as_anew, outside, &stack};
+
+    other.cap[IDENTITY_CAP_AMBIENT] = 1;
+    large.groups = many;
+    large.group_count = KNOWN_GROUPS + 1;
+    unknown.known &= ~(miguard_components)MIGUARD_COMPONENT_LSM_LABEL;
+    closed.tag = 0;
+    ck_assert(chain_init());
+    memory_init(&memory);
+    for (int i = 0; i < LENGTH(identities) * LENGTH(identities); i++) {
+        const struct audit_event event = {.action = AUDIT_ACTION_SESSION_USE,
+                                          .bound = identities[i / LENGTH(identities)],
+                                          .current = identities[i % LENGTH(identities)]};
+        expect_as_anew(&event);
+    }
+    for (int i = 0; i < 4 * LENGTH(sites) * LENGTH(sites); i++) {
+        const struct audit_last_switch last = {sites[i / 4 % LENGTH(sites)], time_of_all + i};
+        const struct audit_event event = {.action = i % 2 == 0 ? AUDIT_ACTION_GATE
+                                                               : AUDIT_ACTION_SESSION_USE,
+                                          .denied = true,
+                                          .call_site = sites[i / 4 / LENGTH(sites)],
+                                          .last_switch = i / 2 % 2 == 0 ? &last : NULL};
+        expect_as_anew(&event);
+    }
+    memory_destroy(&memory);
+}
+END_TEST
+
+/* Small modules of the C library, which nothing else loads. */
+static void *open_module(const char *name, const void **ret_address)
+{
+    void *module = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    struct link_map *map = NULL;
+
+    if (module != NULL) {
+        ck_assert_int_eq(dlinfo(module, RTLD_DI_LINKMAP, &map), 0);
+        *ret_address = map->l_ld;
+    }
+    return module;
+}
+
+/* A module that was unloaded is no place of a call any more, whatever is at its address then. */
+START_TEST(a_site_ends_with_its_module)
+{
+    static const char *const names[] = {"libBrokenLocale.so.1", "libanl.so.1", "libutil.so.1"};
+    unsigned closed = 0;
+
+    ck_assert(chain_init());
+    memory_init(&memory);
+    for (int i = 0; i < 4 * LENGTH(names); i++) {
+        const void *address = NULL;
+        void *module = open_module(names[i % LENGTH(names)], &address);
+        const struct audit_last_switch last = {address, time_of_all};
+        struct audit_event event = {.action = AUDIT_ACTION_SESSION_USE,
+                                    .call_site = i % 2 == 0 ? address : NULL,
+                                    .last_switch = i % 2 == 1 ? &last : NULL};
+        if (module == NULL) {
+            continue;
+        }
+        expect_as_anew(&event);
+        dlclose(module);
+        expect_as_anew(&event);
+        closed++;
+    }
+    memory_destroy(&memory);
+    if (closed == 0) {
+        printf("skip: sites of unloaded modules: none of three small libraries is there\n");
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("encode");
@@ -781,6 +890,8 @@ int main(void)
     tcase_add_test(records, each_thread_has_its_own_number);
     tcase_add_loop_test(records, each_path_ends_in_the_name, 0, RECORD_FIELD_COUNT);
     tcase_add_test(records, schema_describes_each_field);
+    tcase_add_test(records, a_kept_piece_is_as_one_made_anew);
+    tcase_add_test(records, a_site_ends_with_its_module);
     suite_add_tcase(suite, records);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -41,11 +41,20 @@ static void end(void)
     memory_destroy(&memory);
 }
 
+/* Alone, and as each one of two under which a piece is looked for. */
 static bool is_right(const struct miguard_identity *identity)
 {
     const struct digest given = memory_digest(&memory, identity);
     const struct digest made = digest_identity(&memory.key, identity);
-    return digest_equal(&given, &made);
+    const struct digest other = digest_identity(&memory.key, &usual);
+    struct piece_key bound, current;
+    struct text none = TEXT_EMPTY;
+
+    bool found = memory_recall(&memory, identity, &usual, &none, &bound) ||
+                 memory_recall(&memory, &usual, identity, &none, &current);
+    return !found && digest_equal(&given, &made) && digest_equal(&bound.first, &made) &&
+           digest_equal(&bound.second, &other) && digest_equal(&current.first, &other) &&
+           digest_equal(&current.second, &made);
 }
 
 /* What is added to one component. Groups and label get others of the same length. */

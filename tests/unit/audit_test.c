@@ -263,14 +263,17 @@ static unsigned write_until_named(struct audit *audit, const struct audit_event 
 /* A piece that is remembered comes out as the one that is made anew. */
 START_TEST(second_record_is_as_the_first)
 {
-    static const char *const same[] = {"miguard.cred", "miguard.call_site", "process", "user",
-                                       "host",         "observer"};
+    static const char *const same[] = {
+        "miguard.cred", "miguard.call_site", "miguard.last_switch", "process", "user",
+        "host",         "observer"};
+    struct audit_last_switch last = {(const void *)(uintptr_t)audit_write, 1};
     struct miguard_identity *bound = NULL;
     ck_assert_int_eq(miguard_identity_capture(&bound, NULL), MIGUARD_OK);
     struct audit_event event = {.action = AUDIT_ACTION_SESSION_USE,
                                 .bound = bound,
                                 .current = bound,
-                                .call_site = (const void *)(uintptr_t)audit_write};
+                                .call_site = (const void *)(uintptr_t)audit_write,
+                                .last_switch = &last};
     struct audit *audit = audit_log_open(0);
     unsigned at = write_until_named(audit, &event);
     ck_assert_int_eq(audit_write(audit, &event), MIGUARD_OK);
