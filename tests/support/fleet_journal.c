@@ -59,7 +59,8 @@ static void configure(const struct site_machine *machine, const char *conf, cons
 {
     const char *name = machine->name;
 
-    site_need(site_shellf("mkdir %s/etc && sed -e \"s|/etc/miguard/fleet|$PWD/tls|; "
+    site_need(site_shellf("mkdir %s/etc && sed -e \"s|/run/credentials/[^/]*|$PWD/tls|; "
+                          "s|/etc/miguard/fleet|$PWD/tls|; "
                           "s|collector.example|%s|\" '%s/%s' >%s/etc/%s && nsenter -t %d -m mount "
                           "--bind $PWD/%s/etc /etc/systemd",
                           name, address, journal_recipe, conf, name, conf, (int)machine->holder,
