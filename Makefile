@@ -139,7 +139,7 @@ demo      := $(OUT)/tests/live/demo
 bench     := $(OUT)/tests/bench/bench
 
 .DEFAULT_GOAL := all
-.PHONY: all deps demo check check-long check-asan check-tsan check-valgrind check-lifetime check-storm check-signals check-denied check-fuzz check-fleet check-fleet-journal \
+.PHONY: all deps demo check check-long check-asan check-tsan check-valgrind check-lifetime check-storm check-signals check-denied check-fuzz check-fleet check-fleet-journal check-fleet-units \
         check-contexts check-foreign check-spelling check-tidy check-cppcheck check-audit-model check-arm64 check-arm64-all check-arm64-system check-musl coverage bench bench-large bench-fleet install uninstall \
         format check-format help clean tests
 .SECONDARY:
@@ -543,6 +543,11 @@ check-fleet-journal: deps ## 2,000,000 records of 20 hosts by their journals (HO
 	@NEED_FLEET=1 sh src/deps.sh
 	@$(MAKE) --no-print-directory build/$(fleet_journal) build/miguard
 	HOSTS=$${HOSTS:-20} RECORDS=$${RECORDS:-105000} PATIENCE=$${PATIENCE:-7200} PAIRS=$${PAIRS:-5} OUT=build build/$(fleet_journal)
+
+check-fleet-units: deps ## the units of policy/fleet by the systemd of a new Debian (2 min)
+	@NEED_NSPAWN=1 sh src/deps.sh
+	@$(MAKE) --no-print-directory $(PARALLEL) everything
+	@sh tests/live/fleet_units_test.sh
 
 FUZZ_SECONDS ?= 60
 fuzz := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))

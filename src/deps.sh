@@ -93,6 +93,9 @@ fi
 [ -z "${NEED_DEB:-}" ] || need debhelper debhelper command -v dh
 [ -z "${NEED_DEB:-}" ] || need lintian lintian command -v lintian
 [ -z "${NEED_DEB:-}" ] || need debootstrap debootstrap test -x /usr/sbin/debootstrap
+# A system that is booted, for units.
+[ -z "${NEED_NSPAWN:-}" ] || need systemd-container systemd-container command -v systemd-nspawn
+[ -z "${NEED_NSPAWN:-}" ] || need debootstrap debootstrap test -x /usr/sbin/debootstrap
 # The daemons that records are sent to; journalctl comes with systemd, ausearch with auditd.
 [ -z "${NEED_DAEMONS:-}" ] || need rsyslog rsyslog test -x /usr/sbin/rsyslogd
 [ -z "${NEED_DAEMONS:-}" ] || need systemd systemd test -e /lib/systemd/systemd-journald
