@@ -104,8 +104,8 @@ ExecStart=/bin/sh -c 'exec sh /site/fleet_units_inside.sh >/result 2>&1'
 ExecStopPost=/bin/systemctl --no-block poweroff
 UNIT
     ln -s ../units-test.service /mnt/root/etc/systemd/system/multi-user.target.wants/ || return 1
-    for folder in /tmp /var /run /home /root /srv; do
-        mount -t tmpfs -o mode=0755 cover $folder || return 1
+    for folder in tmp var run home root srv; do
+        mount -t tmpfs -o mode=0755 cover "/$folder" || return 1
     done
     mkdir /run/systemd && mount -o remount,bind,ro / || return 1
     mkdir "$group" && echo "$$" >"$group/cgroup.procs" || return 1
