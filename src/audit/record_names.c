@@ -298,7 +298,7 @@ static enum known recall(const struct slot *slot, uint32_t id, int64_t now,
     if (!slot->answered || slot->id != id || slot->until < now) {
         return UNKNOWN;
     }
-    memcpy(name, slot->name, DIRECTORY_NAME);
+    memcpy(name, slot->name, strlen(slot->name) + 1);
     return name[0] != '\0' ? NAME : NO_NAME;
 }
 
@@ -391,7 +391,7 @@ static enum known find(const struct audit_names *names, enum directory_kind kind
 {
     struct names_store *store = names->store;
     struct slot *slot = &store->slots[kind][id % NAMES_SLOTS];
-    int64_t now = clock_now_ms();
+    int64_t now = clock_tick_ms(); /* an answer is kept for a tick longer */
 
     pthread_mutex_lock(&store->lock);
     enum known known = recall_or_offer(names, slot, id, now, name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads CLOCK_MONOTONIC, which cannot fail (clock_gettime(2)). Called for each timeout and each
- * measurement. */
+/* Reads CLOCK_MONOTONIC and its coarse form, which cannot fail (clock_gettime(2)). Called for each
+ * timeout and each measurement. */
 #include "base/clock.h"
 
 enum { MS = 1000000, SECOND = 1000 * MS }; /* in nanoseconds */
@@ -23,6 +23,14 @@ int64_t clock_now_ns(void)
     struct timespec now = monotonic();
 
     return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
+}
+
+int64_t clock_tick_ms(void)
+{
+    struct timespec now = {0, 0};
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / MS;
 }
 
 int64_t clock_wall(void)

@@ -12,6 +12,10 @@
 int64_t clock_now_ms(void);
 int64_t clock_now_ns(void);
 
+/* The same as of the last tick of the kernel, which is some milliseconds ago: without a read of the
+ * processor's counter. For limits of seconds. */
+int64_t clock_tick_ms(void);
+
 /* CLOCK_REALTIME in seconds since 1970; 0 when it cannot be read. A machine without a clock of its
  * own begins in 1970, or where its firmware was made: before CLOCK_EARLIEST, 2024-01-01, nothing is
  * the time. */

@@ -222,6 +222,17 @@ START_TEST(a_deadline_is_ahead)
 }
 END_TEST
 
+/* A tick is 10 ms at most (HZ of the kernel is 100 at least). */
+START_TEST(a_tick_is_just_behind)
+{
+    for (int i = 0; i < 1000; i++) {
+        const int64_t before = clock_now_ms(), tick = clock_tick_ms();
+        ck_assert_int_le(tick, clock_now_ms());
+        ck_assert_int_ge(tick, before - 250);
+    }
+}
+END_TEST
+
 static const struct {
     const char *word;
     unsigned limit;
@@ -426,6 +437,7 @@ int main(void)
     tcase_add_test(all, hex_of_every_length_is_that_of_printf);
     tcase_add_test(all, a_real_is_that_of_the_c_library);
     tcase_add_test(all, a_deadline_is_ahead);
+    tcase_add_test(all, a_tick_is_just_behind);
     tcase_add_test(all, an_error_is_a_sentence);
     tcase_add_test(all, what_is_blocked_stays_blocked);
     tcase_add_loop_test(all, the_nearest_word, 0, sizeof(words) / sizeof(words[0]));
