@@ -688,6 +688,106 @@ START_TEST(numbers_of_a_chain)
 }
 END_TEST
 
+/* A process is looked for in the files in which its numbers stand, also at their ends and without a
+ * sample behind or before it. */
+START_TEST(process_in_a_chain)
+{
+    enum { EDGE = 12, LINES = 4000 / 3 };
+    struct writer writer = {.state = 37};
+    struct found *part = calloc(1, sizeof(*part));
+    struct miguard_error error;
+    uint64_t found = 0, wanted = 0;
+    char value[64];
+
+    ck_assert_ptr_nonnull(part);
+    make_folder();
+    for (unsigned i = 0; i < 3 * 4 * EDGE; i++) {
+        struct query *query = query_new();
+        struct narrow_bounds bounds = narrow_all;
+        bounds.entity = i % 3 + 0x1234;
+        bounds.number = (uint64_t)(i / 3 / EDGE) * LINES + i / 3 % EDGE * LINES / EDGE + 1;
+        bounds.numbers = NARROW_NEAR;
+        snprintf(value, sizeof(value), "%016llx-%llu", (unsigned long long)bounds.entity,
+                 (unsigned long long)bounds.number);
+        ck_assert_int_eq(query_add(query, "--id", value, &error), MIGUARD_OK);
+        writer = (struct writer){.state = 37};
+        struct log_reader *reader = open_chain(&writer, false, query);
+        ck_assert(read_narrow(reader, &bounds, i % 2 == 0 ? GRAIN : 8 * GRAIN, &part->narrowed));
+        ck_assert(part->narrowed);
+        take_all(reader, part);
+        found += part->count;
+        wanted += bounds.number <= writer.numbers[i % 3];
+        ck_assert_uint_lt(part->read, 4000);
+        read_close(reader);
+        query_free(query);
+    }
+    ck_assert_uint_gt(wanted, 100);
+    ck_assert_uint_ge(found, wanted - 4); /* a few are torn */
+    text_release(&part->text);
+    free(part);
+    remove_folder();
+}
+END_TEST
+
+/* The middle file is of process 2, the others are of process 1, but for one record in the middle of
+ * each; the numbers of 1 do not end. */
+START_TEST(process_beside_its_files)
+{
+    enum { LINES = 4001, MIDDLE = 2000 };
+    static const struct {
+        uint64_t entity, number;
+        bool packed; /* the middle one */
+    } rows[] = {{2, 1, false},
+                {2, LINES + 2, false},
+                {1, MIDDLE / 2, true},
+                {1, 2 * LINES - 2 - MIDDLE / 2, true}};
+    struct found *part = calloc(1, sizeof(*part));
+    struct query *query = query_new();
+    const struct scan_filter filter = {
+        .matches = matches, .context = query, .wanted = {.list = {RECORD_EVENT_ID}, .count = 1}};
+    const char *files[FILES] = {paths[2], paths[1], paths[0]};
+    uint64_t numbers[3] = {0};
+    struct miguard_error error;
+    char text[64];
+
+    ck_assert_ptr_nonnull(part);
+    make_folder();
+    for (int i = 0; i < FILES * LINES; i++) {
+        const int own = i / LINES == 1 || i % LINES == MIDDLE ? 2 : 1;
+        FILE *file = fopen(paths[i / LINES], "ae");
+        ck_assert_ptr_nonnull(file);
+        stamp(i, text);
+        fprintf(file,
+                "{\"@timestamp\":\"%s\",\"miguard\":{\"chain\":{\"id\":\"%016x\"}},\"event\":{"
+                "\"id\":\"%016x-%llu\",\"sequence\":%d}}\n",
+                text, 0xF00D, (unsigned)own, (unsigned long long)++numbers[own], i + 1);
+        fclose(file);
+    }
+    if (rows[_i].packed) {
+        pack_log(paths[1]);
+    }
+    struct narrow_bounds bounds = narrow_all;
+    bounds.entity = rows[_i].entity;
+    bounds.number = rows[_i].number;
+    bounds.numbers = NARROW_NEAR;
+    snprintf(text, sizeof(text), "%016llx-%llu", (unsigned long long)bounds.entity,
+             (unsigned long long)bounds.number);
+    ck_assert_int_eq(query_add(query, "--id", text, &error), MIGUARD_OK);
+    struct log_reader *reader = NULL;
+    ck_assert_int_eq(read_open(files, FILES, READ_ANY, &reader, NULL), MIGUARD_OK);
+    ck_assert(read_only(reader, &filter, 2));
+    ck_assert(read_narrow(reader, &bounds, 8 * GRAIN, &part->narrowed));
+    take_all(reader, part);
+    ck_assert_uint_eq(part->count, 1);
+    ck_assert_uint_le(part->read, LINES + 200);
+    read_close(reader);
+    query_free(query);
+    text_release(&part->text);
+    free(part);
+    remove_folder();
+}
+END_TEST
+
 /* The last of a chain are the last of its last file, whatever the times are. */
 START_TEST(last_of_a_chain)
 {
@@ -699,12 +799,12 @@ START_TEST(last_of_a_chain)
     ck_assert_ptr_nonnull(part);
     make_folder();
     struct log_reader *reader = open_chain(&writer, _i == 1, query);
-    ck_assert(read_narrow(reader, &bounds, GRAIN, &part->narrowed));
+    ck_assert(read_narrow(reader, &bounds, 16 * GRAIN, &part->narrowed));
     ck_assert(!part->narrowed);
     ck_assert(read_cut(reader, 2, &bounds));
     ck_assert(read_again(reader, &bounds));
     take_all(reader, part);
-    ck_assert_uint_lt(part->read, 500);
+    ck_assert_uint_lt(part->read, 300); /* a grain: 700 */
     ck_assert_ptr_nonnull(strstr(part->text.data, "\"sequence\":12000}"));
     ck_assert(read_again(reader, &narrow_all));
     take_all(reader, part);
@@ -740,6 +840,8 @@ int main(void)
     tcase_add_test(all, files_without_a_merge);
     tcase_add_test(all, lines_of_other_times);
     tcase_add_test(all, numbers_of_a_chain);
+    tcase_add_test(all, process_in_a_chain);
+    tcase_add_loop_test(all, process_beside_its_files, 0, 4);
     tcase_add_loop_test(all, last_of_a_chain, 0, 2);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);

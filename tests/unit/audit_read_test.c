@@ -360,32 +360,34 @@ END_TEST
  * begins with a + is packed. */
 static const struct {
     const char *text[3], *by_time, *by_file;
+    bool chained;
 } chains[] = {
     /* in the order of the numbers, whatever the times are */
-    {{C(3, 01) C(4, 06), C(1, 02) C(2, 07)}, "1 2 3 4 ", "3 4 1 2 "},
-    {{C(5, 01), "+" C(1, 09) C(2, 02), C(3, 03) C(4, 04)}, "1 2 3 4 5 ", "5 1 2 3 4 "},
-    {{C(3, 01), "+" C(1, 09), "+" C(2, 05)}, "1 2 3 ", "3 1 2 "},
+    {{C(3, 01) C(4, 06), C(1, 02) C(2, 07)}, "1 2 3 4 ", "3 4 1 2 ", true},
+    {{C(5, 01), "+" C(1, 09) C(2, 02), C(3, 03) C(4, 04)}, "1 2 3 4 5 ", "5 1 2 3 4 ", true},
+    {{C(3, 01), "+" C(1, 09), "+" C(2, 05)}, "1 2 3 ", "3 1 2 ", true},
     /* an empty file is new */
-    {{"", C(2, 01), C(1, 02)}, "1 2 ", "2 1 "},
+    {{"", C(2, 01), C(1, 02)}, "1 2 ", "2 1 ", true},
     /* a broken line stands where it stood */
     {{C(2, 01), "x\n" C(1, 02)},
      "!log1:1@0 no JSON object, at byte 1 1 2 ",
-     "2 !log1:1@0 no JSON object, at byte 1 1 "},
+     "2 !log1:1@0 no JSON object, at byte 1 1 ",
+     true},
     /* a chain that was begun anew, with the number behind and the next */
-    {{BEGUN(3, 01) CHAINED("ccc", 4, 02, ""), C(1, 05) C(2, 06)}, "1 2 3 4 ", "3 4 1 2 "},
-    {{BEGUN(4, 01), C(1, 05) C(2, 06)}, "1 2 4 ", "4 1 2 "},
-    {{BEGUN(5, 01), C(1, 05) C(2, 06)}, "5 1 2 ", "5 1 2 "},     /* a gap: merged */
-    {{BEGUN(3, 01), "+" C(1, 05) C(2, 06)}, "3 1 2 ", "3 1 2 "}, /* its last is not known */
-    {{CHAINED("ccc", 3, 01, ""), C(1, 05) C(2, 06)}, "3 1 2 ", "3 1 2 "},
+    {{BEGUN(3, 01) CHAINED("ccc", 4, 02, ""), C(1, 05) C(2, 06)}, "1 2 3 4 ", "3 4 1 2 ", true},
+    {{BEGUN(4, 01), C(1, 05) C(2, 06)}, "1 2 4 ", "4 1 2 ", true},
+    {{BEGUN(5, 01), C(1, 05) C(2, 06)}, "5 1 2 ", "5 1 2 ", false},     /* a gap: merged */
+    {{BEGUN(3, 01), "+" C(1, 05) C(2, 06)}, "3 1 2 ", "3 1 2 ", false}, /* its last is not known */
+    {{CHAINED("ccc", 3, 01, ""), C(1, 05) C(2, 06)}, "3 1 2 ", "3 1 2 ", false},
     /* other chains, files without one, copies and files that overlap are merged */
-    {{C(3, 01) C(4, 06), OTHER(1, 02) OTHER(2, 07)}, "3 1 4 2 ", "3 4 1 2 "},
-    {{C(3, 01) C(4, 06), C(1, 02) C(2, 07), OTHER(9, 03)}, "3 1 9 4 2 ", "3 4 1 2 9 "},
-    {{C(3, 01) C(4, 06), C(1, 02) C(2, 07), T(9, 03)}, "3 1 9 4 2 ", "3 4 1 2 9 "},
-    {{C(9, 01), OTHER(1, 01)}, "9 1 ", "9 1 "},
-    {{C(1, 01) C(2, 06), C(1, 01) C(2, 06)}, "1 1 2 2 ", "1 2 1 2 "},
-    {{C(2, 01) C(3, 06), C(1, 02) C(2, 07)}, "2 1 3 2 ", "2 3 1 2 "},
+    {{C(3, 01) C(4, 06), OTHER(1, 02) OTHER(2, 07)}, "3 1 4 2 ", "3 4 1 2 ", false},
+    {{C(3, 01) C(4, 06), C(1, 02) C(2, 07), OTHER(9, 03)}, "3 1 9 4 2 ", "3 4 1 2 9 ", false},
+    {{C(3, 01) C(4, 06), C(1, 02) C(2, 07), T(9, 03)}, "3 1 9 4 2 ", "3 4 1 2 9 ", false},
+    {{C(9, 01), OTHER(1, 01)}, "9 1 ", "9 1 ", false},
+    {{C(1, 01) C(2, 06), C(1, 01) C(2, 06)}, "1 1 2 2 ", "1 2 1 2 ", false},
+    {{C(2, 01) C(3, 06), C(1, 02) C(2, 07)}, "2 1 3 2 ", "2 3 1 2 ", false},
     /* the last number is lower than the first: the rest of the file was copied there */
-    {{C(3, 01) C(4, 06), C(1, 02) C(5, 07)}, "3 1 4 5 ", "3 4 1 5 "},
+    {{C(3, 01) C(4, 06), C(1, 02) C(5, 07)}, "3 1 4 5 ", "3 4 1 5 ", false},
 };
 
 START_TEST(one_chain)
@@ -404,6 +406,8 @@ START_TEST(one_chain)
     }
     ck_assert_str_eq(read_all(given, count, READ_BY_TIME), chains[_i].by_time);
     ck_assert_str_eq(read_all(given, count, READ_BY_FILE), chains[_i].by_file);
+    ck_assert_str_eq(read_all(given, count, READ_ANY),
+                     chains[_i].chained ? chains[_i].by_time : chains[_i].by_file);
     remove_folder();
 }
 END_TEST

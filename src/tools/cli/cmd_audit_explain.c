@@ -167,8 +167,7 @@ static int find_within(struct request *request, const struct narrow_bounds *boun
     request->reader = NULL;
     request->found = request->walk.broken = 0;
     request->exact = false;
-    int status =
-        audit_open_logs(&request->files, near ? READ_BY_FILE : READ_BY_TIME, &request->reader);
+    int status = audit_open_logs(&request->files, near ? READ_ANY : READ_BY_TIME, &request->reader);
     if (status == CLI_YES) {
         status = audit_read_only(request->reader, &filter);
     }
@@ -306,7 +305,7 @@ static int find_related(struct request *request, const struct record *record)
         bounds.last = bounds.first + AROUND;
         bounds.first -= bounds.first < AROUND ? bounds.first : AROUND;
     }
-    int status = audit_open_logs(&request->files, READ_BY_FILE, &reader);
+    int status = audit_open_logs(&request->files, READ_ANY, &reader);
     if (status == CLI_YES) {
         status = audit_read_only(reader, &filter);
     }

@@ -349,13 +349,17 @@ static void begin_behind(struct follow *follow, uint64_t size)
     uint64_t from = 0, to;
 
     bounds.first = follow->skip;
-    if (size >= LARGE && !follow->packed && follow->skip > 0 &&
-        narrow_look(follow->fd, size, size, NARROW_GRAIN, &marks)) {
-        if (narrow_refine(&marks, &bounds, false)) {
-            narrow_range(&marks, &bounds, false, &from, &to);
-        }
+    if (size < LARGE || follow->packed || follow->skip == 0) {
+        return;
+    }
+    struct narrow_sampler *sampler = narrow_sampler_new();
+    if (sampler != NULL &&
+        narrow_look(sampler, follow->fd, size, size, NARROW_GRAIN, true, &marks)) {
+        narrow_refine(sampler, &marks, &bounds, false);
+        narrow_range(&marks, &bounds, false, &from, &to);
         begin_at(follow, from);
     }
+    narrow_sampler_free(sampler);
     narrow_release(&marks);
 }
 

@@ -28,11 +28,12 @@ const struct narrow_bounds narrow_all = {.last = UINT64_MAX,
                                          .start = INT64_MIN,
                                          .end = INT64_MAX,
                                          .numbers = NARROW_NUMBERS,
-                                         .to = UINT64_MAX};
+                                         .to = UINT64_MAX,
+                                         .last_file = SIZE_MAX};
 
-/* For all samples of a file. */
-struct look {
-    int fd;
+/* For all samples. */
+struct narrow_sampler {
+    int fd; /* of the file that is looked at */
     struct record_kinds *kinds;
     char *buffer;
 };
@@ -74,7 +75,7 @@ static void read_id(const struct record *record, struct narrow_mark *mark)
 }
 
 /* False: no record, or not one that has its place. */
-static bool read_mark_line(struct look *look, const char *line, size_t length,
+static bool read_mark_line(struct narrow_sampler *look, const char *line, size_t length,
                            struct narrow_mark *ret_mark)
 {
     struct record record;
@@ -92,7 +93,7 @@ static bool read_mark_line(struct look *look, const char *line, size_t length,
 
 /* The first record whose line begins behind offset, in the next `size` bytes. Only whole lines: the
  * last one may be in the middle of being written. */
-static bool sample_within(struct look *look, uint64_t offset, size_t size,
+static bool sample_within(struct narrow_sampler *look, uint64_t offset, size_t size,
                           struct narrow_mark *ret_mark)
 {
     ssize_t got = read_at(look->fd, look->buffer, size, offset);
@@ -114,7 +115,7 @@ static bool sample_within(struct look *look, uint64_t offset, size_t size,
 }
 
 /* Most are found in the first bytes. */
-static bool sample(struct look *look, uint64_t offset, struct narrow_mark *ret_mark)
+static bool sample(struct narrow_sampler *look, uint64_t offset, struct narrow_mark *ret_mark)
 {
     return sample_within(look, offset, FIRST, ret_mark) ||
            sample_within(look, offset, SECOND, ret_mark) ||
@@ -122,7 +123,7 @@ static bool sample(struct look *look, uint64_t offset, struct narrow_mark *ret_m
 }
 
 /* The last record that begins in the last `size` bytes of a file of that length. */
-static bool last_within(struct look *look, uint64_t length, size_t size,
+static bool last_within(struct narrow_sampler *look, uint64_t length, size_t size,
                         struct narrow_mark *ret_mark)
 {
     uint64_t start = length > size ? length - size : 0;
@@ -147,7 +148,7 @@ static bool last_within(struct look *look, uint64_t length, size_t size,
 }
 
 /* What is behind the last multiple of the grain would otherwise be seen by no sample. */
-static bool sample_last(struct look *look, uint64_t length, struct narrow_mark *ret_mark)
+static bool sample_last(struct narrow_sampler *look, uint64_t length, struct narrow_mark *ret_mark)
 {
     return last_within(look, length, SECOND, ret_mark) || last_within(look, length, MOST, ret_mark);
 }
@@ -178,7 +179,7 @@ static bool add_mark(struct narrow_marks *marks, const struct narrow_mark *mark,
 
 /* In the order of the file. False: no record was found, which is right behind the last one, or it
  * is not in order. */
-static bool look_at(struct look *look, struct narrow_marks *marks, uint64_t offset,
+static bool look_at(struct narrow_sampler *look, struct narrow_marks *marks, uint64_t offset,
                     int64_t *highest)
 {
     struct narrow_mark mark;
@@ -193,7 +194,8 @@ static bool look_at(struct look *look, struct narrow_marks *marks, uint64_t offs
 
 /* The last records are asked for most: behind the last multiple of the grain the samples stand
  * closer and closer. */
-static void look_at_all(struct look *look, uint64_t grain, struct narrow_marks *marks)
+static void look_at_all(struct narrow_sampler *look, uint64_t grain, bool closely,
+                        struct narrow_marks *marks)
 {
     int64_t highest = INT64_MIN;
     struct narrow_mark mark;
@@ -203,7 +205,8 @@ static void look_at_all(struct look *look, uint64_t grain, struct narrow_marks *
     while (offset < marks->size && look_at(look, marks, offset, &highest)) {
         offset += grain;
     }
-    for (uint64_t left = grain; left >= marks->fine && offset >= marks->size; left /= 2) {
+    for (uint64_t left = grain; closely && left >= marks->fine && offset >= marks->size;
+         left /= 2) {
         if (marks->size > left && !look_at(look, marks, marks->size - left, &highest)) {
             break;
         }
@@ -213,21 +216,34 @@ static void look_at_all(struct look *look, uint64_t grain, struct narrow_marks *
     }
 }
 
-static bool begin_look(struct look *look, int fd)
+struct narrow_sampler *narrow_sampler_new(void)
 {
-    *look = (struct look){.fd = fd, .kinds = record_kinds_new(), .buffer = base_alloc(1, MOST)};
-    return look->buffer != NULL;
+    struct narrow_sampler *look = base_alloc(1, sizeof(*look));
+
+    if (look == NULL) {
+        return NULL;
+    }
+    *look = (struct narrow_sampler){
+        .fd = -1, .kinds = record_kinds_new(), .buffer = base_alloc(1, MOST)};
+    if (look->buffer == NULL) {
+        narrow_sampler_free(look);
+        return NULL;
+    }
+    return look;
 }
 
-static void end_look(struct look *look)
+void narrow_sampler_free(struct narrow_sampler *look)
 {
-    record_kinds_free(look->kinds);
-    base_free(look->buffer);
+    if (look != NULL) {
+        record_kinds_free(look->kinds);
+        base_free(look->buffer);
+        base_free(look);
+    }
 }
 
 /* A boundary is looked for as finely in a large log: that takes few samples more. */
-bool narrow_look(int fd, uint64_t size, uint64_t all, uint64_t grain,
-                 struct narrow_marks *ret_marks)
+bool narrow_look(struct narrow_sampler *look, int fd, uint64_t size, uint64_t all, uint64_t grain,
+                 bool closely, struct narrow_marks *ret_marks)
 {
     uint64_t fine = grain / NARROW_FINE;
 
@@ -236,18 +252,15 @@ bool narrow_look(int fd, uint64_t size, uint64_t all, uint64_t grain,
     }
     struct narrow_marks marks = {
         .room = size / grain + 3 + FINER, .fd = fd, .size = size, .fine = fine > 0 ? fine : 1};
-    struct look look;
 
     marks.list = base_alloc(marks.room, sizeof(*marks.list));
-    bool good = begin_look(&look, fd) && marks.list != NULL;
-    if (good) {
-        look_at_all(&look, grain, &marks);
-        *ret_marks = marks;
-    } else {
-        base_free(marks.list);
+    if (marks.list == NULL) {
+        return false;
     }
-    end_look(&look);
-    return good;
+    look->fd = fd;
+    look_at_all(look, grain, closely, &marks);
+    *ret_marks = marks;
+    return true;
 }
 
 void narrow_release(struct narrow_marks *marks)
@@ -313,7 +326,7 @@ static size_t find_marks(const struct narrow_marks *marks, const struct narrow_b
 
 /* One sample between two. False: they are close enough, or there is no line between them that
  * could be one. */
-static bool add_between(struct look *look, struct narrow_marks *marks, size_t at)
+static bool add_between(struct narrow_sampler *look, struct narrow_marks *marks, size_t at)
 {
     struct narrow_mark mark, *one = &marks->list[at], *two = one + 1;
 
@@ -345,8 +358,8 @@ enum {
 _Static_assert(NEAR <= FAR && (int)FAR <= (int)MOST, "both fit the buffer of a look");
 
 /* The first record of the process whose line begins behind offset, in the next `size` bytes. */
-static bool process_within(struct look *look, uint64_t offset, size_t size, uint64_t entity,
-                           struct narrow_mark *ret_mark)
+static bool process_within(struct narrow_sampler *look, uint64_t offset, size_t size,
+                           uint64_t entity, struct narrow_mark *ret_mark)
 {
     char wanted[32]; /* as an id begins */
     const size_t length =
@@ -396,7 +409,7 @@ static bool has_mark(const struct narrow_marks *marks, uint64_t offset)
 
 /* A sample of the process that is not known yet, of those that begin in the `size` bytes behind a
  * place and before `high`. */
-static bool add_behind(struct look *look, struct narrow_marks *marks, uint64_t offset,
+static bool add_behind(struct narrow_sampler *look, struct narrow_marks *marks, uint64_t offset,
                        uint64_t high, size_t size, uint64_t entity)
 {
     const size_t far = high - offset < size ? (size_t)(high - offset) : size;
@@ -414,8 +427,8 @@ static bool add_behind(struct look *look, struct narrow_marks *marks, uint64_t o
 
 /* A process mostly wrote in a part of the log: ever further from its first sample or, upwards, from
  * its last. */
-static bool add_around(struct look *look, struct narrow_marks *marks, uint64_t low, uint64_t high,
-                       bool upwards, const struct narrow_bounds *bounds)
+static bool add_around(struct narrow_sampler *look, struct narrow_marks *marks, uint64_t low,
+                       uint64_t high, bool upwards, const struct narrow_bounds *bounds)
 {
     const size_t size = bounds->numbers <= NARROW_NEAR ? AWAY : FAR;
 
@@ -430,9 +443,8 @@ static bool add_around(struct look *look, struct narrow_marks *marks, uint64_t l
 
 /* One sample of the process between two bytes, by halves: where it has none in the upper half, in
  * the lower one. Where the middle has none near it, which says nothing of where others are, from
- * the end where it has some. False: they are close enough, or it has no
- * sample. */
-static bool add_of_process(struct look *look, struct narrow_marks *marks, uint64_t low,
+ * the end where it has some. False: they are close enough, or it has no sample. */
+static bool add_of_process(struct narrow_sampler *look, struct narrow_marks *marks, uint64_t low,
                            uint64_t high, bool upwards, const struct narrow_bounds *bounds)
 {
     while (marks->count < marks->room && high - low > marks->fine) {
@@ -450,7 +462,7 @@ static bool add_of_process(struct look *look, struct narrow_marks *marks, uint64
 
 /* Samples of other processes say nothing of where a number of this one is: only those of its own
  * stand at the boundaries, and between them. The lower boundary or, upwards, the upper one. */
-static bool refine_process(struct look *look, struct narrow_marks *marks,
+static bool refine_process(struct narrow_sampler *look, struct narrow_marks *marks,
                            const struct narrow_bounds *bounds, bool upwards)
 {
     size_t behind, from = find_marks(marks, bounds, &behind), first, last;
@@ -484,29 +496,28 @@ static bool still_ordered(const struct narrow_marks *marks)
 }
 
 /* The boundaries are asked for anew after each sample, which is one of them then or not. */
-bool narrow_refine(struct narrow_marks *marks, const struct narrow_bounds *bounds, bool merged)
+void narrow_refine(struct narrow_sampler *look, struct narrow_marks *marks,
+                   const struct narrow_bounds *bounds, bool merged)
 {
-    struct look look;
+    bool more = bounds->entity == 0;
     size_t behind = 0;
 
     if (!marks->ordered || marks->count == 0) {
-        return true;
+        return;
     }
-    bool good = begin_look(&look, marks->fd), more = good && bounds->entity == 0;
-    for (int upwards = 0; good && bounds->entity != 0 && upwards <= 1; upwards++) {
-        while (refine_process(&look, marks, bounds, upwards == 1)) {
+    look->fd = marks->fd;
+    for (int upwards = 0; bounds->entity != 0 && upwards <= 1; upwards++) {
+        while (refine_process(look, marks, bounds, upwards == 1)) {
         }
     }
     while (more) {
         size_t from = find_marks(marks, bounds, &behind);
         size_t settled = merged ? settled_before(marks, from) : from;
-        more = (from > 0 && add_between(&look, marks, from)) ||
-               (behind < marks->count && behind > 0 && add_between(&look, marks, behind - 1)) ||
-               (settled > 0 && settled < from && add_between(&look, marks, settled));
+        more = (from > 0 && add_between(look, marks, from)) ||
+               (behind < marks->count && behind > 0 && add_between(look, marks, behind - 1)) ||
+               (settled > 0 && settled < from && add_between(look, marks, settled));
     }
-    end_look(&look);
     marks->ordered = still_ordered(marks);
-    return good;
 }
 
 /* Where a process has written at all, as far as its samples show: before the first and behind the

@@ -37,7 +37,7 @@ struct narrow_bounds {
     uint64_t entity, number; /* of event.id; entity 0: not asked for */
     uint64_t numbers;        /* so far before and behind it, NARROW_NEAR or NARROW_NUMBERS */
     uint64_t from, to;       /* bytes of a file; from is of the file `file` alone */
-    size_t file;             /* of a chain: the files before it are left out (read.c) */
+    size_t file, last_file;  /* the files before and behind them are left out (read.c) */
 };
 extern const struct narrow_bounds narrow_all;
 
@@ -56,13 +56,19 @@ struct narrow_marks {
     uint64_t size, fine;
 };
 
+/* What looking at files needs, one after the other. NULL: out of memory. */
+struct narrow_sampler *narrow_sampler_new(void);
+/* NULL is allowed. */
+void narrow_sampler_free(struct narrow_sampler *look);
+
 /* Looks at a plain file, which stays open. grain: between two samples, more in a large log, which
- * has so many bytes in all its files. False out of memory. */
-bool narrow_look(int fd, uint64_t size, uint64_t all, uint64_t grain,
-                 struct narrow_marks *ret_marks);
-/* More samples where the range of these bounds begins and ends, before narrow_range(). False out of
- * memory. */
-bool narrow_refine(struct narrow_marks *marks, const struct narrow_bounds *bounds, bool merged);
+ * has so many bytes in all its files. closely: the last records may be asked for, and samples stand
+ * closer there. False out of memory. */
+bool narrow_look(struct narrow_sampler *look, int fd, uint64_t size, uint64_t all, uint64_t grain,
+                 bool closely, struct narrow_marks *ret_marks);
+/* More samples where the range of these bounds begins and ends, before narrow_range(). */
+void narrow_refine(struct narrow_sampler *look, struct narrow_marks *marks,
+                   const struct narrow_bounds *bounds, bool merged);
 /* A zeroed one is allowed. */
 void narrow_release(struct narrow_marks *marks);
 

@@ -114,7 +114,8 @@ struct log_reader {
     struct scan_filter filter;
     struct scan *scan;
     unsigned threads;
-    size_t pieces;     /* of all sources */
+    size_t pieces; /* of all sources */
+    struct narrow_sampler *sampler;
     uint64_t grain;    /* of read_narrow() */
     uint64_t records;  /* that were read */
     struct slice text; /* of the record that was given out last */
@@ -275,7 +276,7 @@ static bool all_follow(const struct log_reader *reader)
     return true;
 }
 
-/* Only a reader by time may change their order. */
+/* A reader by file keeps the order in which they were given. */
 static enum miguard_status find_chain(struct log_reader *reader, struct miguard_error *reterr)
 {
     const size_t count = reader->count > 1 ? reader->count : 0;
@@ -285,16 +286,18 @@ static enum miguard_status find_chain(struct log_reader *reader, struct miguard_
         return error_set(reterr, status, 0, "reader", NULL);
     }
     if (status != MIGUARD_OK) {
+        reader->order = reader->order == READ_ANY ? READ_BY_FILE : reader->order;
         return MIGUARD_OK;
     }
-    if (reader->order == READ_BY_TIME) {
+    if (reader->order != READ_BY_FILE) {
         qsort(reader->sources, count, sizeof(*reader->sources), by_number);
     }
     reader->chained = all_follow(reader);
-    if (reader->chained) {
-        reader->order = READ_BY_FILE;
-    } else {
+    if (!reader->chained) {
         qsort(reader->sources, count, sizeof(*reader->sources), as_given);
+    }
+    if (reader->chained || reader->order == READ_ANY) {
+        reader->order = READ_BY_FILE;
     }
     return MIGUARD_OK;
 }
@@ -357,6 +360,7 @@ void read_close(struct log_reader *reader)
         narrow_release(&reader->sources[i].marks);
         base_free(reader->sources[i].name);
     }
+    narrow_sampler_free(reader->sampler);
     record_kinds_free(reader->kinds);
     record_expander_free(reader->expander);
     text_release(&reader->texts);
@@ -796,11 +800,24 @@ bool read_only(struct log_reader *reader, const struct scan_filter *filter, unsi
  */
 
 /* False: out of memory. */
+static bool has_sampler(struct log_reader *reader)
+{
+    if (reader->sampler == NULL) {
+        reader->sampler = narrow_sampler_new();
+    }
+    return reader->sampler != NULL;
+}
+
+/* In a chain the last records are those of its last file. False: out of memory. */
 static bool look(struct log_reader *reader, struct source *source)
 {
+    const struct source *behind = source + 1, *end = reader->sources + reader->count;
+    const bool closely = !reader->chained || behind == end || behind->size == 0;
+
     if (!source->looked && reads_in_pieces(source)) {
-        source->looked =
-            narrow_look(source->fd, source->size, reader->total, reader->grain, &source->marks);
+        source->looked = has_sampler(reader) &&
+                         narrow_look(reader->sampler, source->fd, source->size, reader->total,
+                                     reader->grain, closely, &source->marks);
         return source->looked;
     }
     return true;
@@ -823,11 +840,13 @@ static bool asks_for_all(const struct narrow_bounds *bounds)
            bounds->to == UINT64_MAX;
 }
 
-/* The reader looks for the last records, and begins in a later file. */
+/* By its place among the files. */
 static bool is_cut_off(const struct log_reader *reader, const struct source *source,
                        const struct narrow_bounds *bounds)
 {
-    return (size_t)(source - reader->sources) < bounds->file;
+    const size_t at = (size_t)(source - reader->sources);
+
+    return at < bounds->file || at > bounds->last_file;
 }
 
 /* By its place in the chain the file has no record that is asked for: all of its numbers lie below
@@ -861,13 +880,44 @@ static bool set_part(struct log_reader *reader, struct source *source,
     good = look(reader, source);
     source->left_out = good && lies_outside(reader, source, &own);
     if (good && source->looked && !source->left_out) {
-        good = narrow_refine(&source->marks, &own, is_merged(reader));
+        good = has_sampler(reader);
+        if (good) {
+            narrow_refine(reader->sampler, &source->marks, &own, is_merged(reader));
+        }
         narrow_range(&source->marks, &own, is_merged(reader), &source->from, &to);
         source->left_out = to == 0;
         source->to = to == UINT64_MAX ? 0 : to;
         source->next_from = source->from;
     }
     return good;
+}
+
+/* Of a chain, the files in which the number of a process should stand: from the last one that shows
+ * a lower number of it to the first that shows a higher one. Without such a one, the next file on
+ * that side: a process shows in most files that it has written to. False: out of memory. */
+static bool find_process(struct log_reader *reader, struct narrow_bounds *bounds)
+{
+    size_t low = SIZE_MAX, high = SIZE_MAX;
+
+    for (size_t i = 0; bounds->entity != 0 && i < reader->count; i++) {
+        const struct narrow_marks *marks = &reader->sources[i].marks;
+        if (!look(reader, &reader->sources[i])) {
+            return false;
+        }
+        for (size_t j = 0; j < marks->count; j++) {
+            const bool own = marks->list[j].entity == bounds->entity;
+            if (own && marks->list[j].number <= bounds->number) {
+                low = i;
+            } else if (own && high == SIZE_MAX) {
+                high = i;
+            }
+        }
+    }
+    if (low != SIZE_MAX || high != SIZE_MAX) {
+        bounds->file = low != SIZE_MAX ? low : high - (high > 0);
+        bounds->last_file = high != SIZE_MAX ? high : low + 1;
+    }
+    return true;
 }
 
 /* A file may have been renamed since; where it is the same one, what was seen in it stays true of
@@ -893,11 +943,16 @@ void read_share_marks(struct log_reader *reader, struct log_reader *before)
 bool read_narrow(struct log_reader *reader, const struct narrow_bounds *bounds, uint64_t grain,
                  bool *ret_narrowed)
 {
+    struct narrow_bounds own = *bounds;
+
     reader->grain = grain;
     *ret_narrowed = false;
+    if (reader->total >= 4 * grain && reader->chained && !find_process(reader, &own)) {
+        return false;
+    }
     for (size_t i = 0; i < reader->count && reader->total >= 4 * grain; i++) {
         struct source *source = &reader->sources[i];
-        if (!set_part(reader, source, bounds)) {
+        if (!set_part(reader, source, &own)) {
             return false;
         }
         *ret_narrowed |= source->from > 0 || source->to > 0 || source->left_out;

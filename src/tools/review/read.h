@@ -20,6 +20,7 @@ enum read_order {
      * other, in the order of their numbers, as one that was not rotated. */
     READ_BY_TIME,
     READ_BY_FILE, /* one file after the other, as given */
+    READ_ANY,     /* the same, but files of one chain in the order of their numbers */
 };
 
 /* Where a line stands. file is the name that was given to read_open(), "<stdin>" for "-", and lives
