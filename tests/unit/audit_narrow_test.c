@@ -578,6 +578,43 @@ START_TEST(files_without_a_merge)
 }
 END_TEST
 
+/* Of a chain and of several hosts: only the files of the time that is asked for are read. */
+START_TEST(files_of_other_times)
+{
+    struct writer writer = {.state = 23, .chain = 0xF00D};
+    struct found *part = calloc(1, sizeof(*part));
+    struct miguard_error error;
+    char text[40];
+
+    ck_assert_ptr_nonnull(part);
+    make_folder();
+    for (int i = 0; i < FILES; i++) {
+        writer.clock = 1000 * i * HOUR;
+        writer.sequence = _i == 0 ? writer.sequence : 0;
+        make_log(paths[i], &writer, false, 2000);
+    }
+    for (int i = 0; i < FILES; i++) {
+        struct query *query = query_new();
+        struct narrow_bounds bounds;
+        stamp((1000 * i - 1) * HOUR, text);
+        ck_assert_int_eq(query_add(query, "--start", text, &error), MIGUARD_OK);
+        stamp((1000 * i + 500) * HOUR, text);
+        ck_assert_int_eq(query_add(query, "--end", text, &error), MIGUARD_OK);
+        query_bounds(query, &bounds);
+        struct log_reader *reader = open_all(FILES, READ_BY_TIME, query);
+        ck_assert(read_narrow(reader, &bounds, GRAIN, &part->narrowed));
+        take_all(reader, part);
+        ck_assert_uint_ge(part->count, 1900);
+        ck_assert_uint_le(part->read, i == 0 ? part->count : 2000 + 200);
+        read_close(reader);
+        query_free(query);
+    }
+    text_release(&part->text);
+    free(part);
+    remove_folder();
+}
+END_TEST
+
 /* Within the slack no part is left out, but lines of other times are passed by their first bytes:
  * torn ones of such a time are not found, others are. */
 START_TEST(lines_of_other_times)
@@ -838,6 +875,7 @@ int main(void)
     tcase_add_test(all, process_is_found_finely);
     tcase_add_loop_test(all, process_of_a_part, 0, 2);
     tcase_add_test(all, files_without_a_merge);
+    tcase_add_loop_test(all, files_of_other_times, 0, 2);
     tcase_add_test(all, lines_of_other_times);
     tcase_add_test(all, numbers_of_a_chain);
     tcase_add_test(all, process_in_a_chain);

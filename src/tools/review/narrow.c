@@ -314,11 +314,10 @@ static size_t find_marks(const struct narrow_marks *marks, const struct narrow_b
     size_t from = 0, i = 0;
 
     for (; i < marks->count; i++) {
-        if (lies_before(&marks->list[i], bounds)) {
-            from = i;
-        } else if (lies_behind(&marks->list[i], bounds)) {
+        if (lies_behind(&marks->list[i], bounds)) {
             break;
         }
+        from = lies_before(&marks->list[i], bounds) ? i : from;
     }
     *ret_behind = i;
     return from;
