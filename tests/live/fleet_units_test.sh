@@ -6,7 +6,7 @@
 #
 # The new Debian is made once, in build/package. The systemd in it sees nothing of this machine: it has users
 # of its own, that are nobody here, its own network, /proc/sys for reading, and a cgroup of its own; and the
-# program that starts it sees neither /tmp, /var and /run nor a folder that it could write to.
+# program that starts it sees neither /tmp, /var and /run nor a disk that it could write to.
 set -u
 
 cd "$(dirname "$0")/../.." || exit 3
@@ -107,7 +107,10 @@ UNIT
     for folder in tmp var run home root srv; do
         mount -t tmpfs -o mode=0755 cover "/$folder" || return 1
     done
-    mkdir /run/systemd && mount -o remount,bind,ro / || return 1
+    for disk in $(awk '$1 ~ "^/dev/" && $2 != "/mnt/host" { print $2 }' /proc/mounts); do
+        mount -o remount,bind,ro "$disk" 2>/dev/null # what was covered is not there
+    done
+    mkdir /run/systemd && ! [ -w / ] || return 1
     mkdir "$group" && echo "$$" >"$group/cgroup.procs" || return 1
     cd / && SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 timeout -k 10 400 systemd-nspawn -D /mnt/root \
         --machine=host --hostname=host --boot --register=no --keep-unit --private-network \
