@@ -114,6 +114,35 @@ START_TEST(reading)
 }
 END_TEST
 
+/* Two files of one chain, one of them packed. */
+START_TEST(chain)
+{
+    char first[160], second[160], command[1024];
+    int failures = 0, rounds = 0;
+
+    make_files();
+    snprintf(first, sizeof(first), "%s/first", folder);
+    snprintf(second, sizeof(second), "%s/second", folder);
+    snprintf(command, sizeof(command), "head -n 2 '%s' | gzip > '%s'; tail -n +3 '%s' > '%s'",
+             plain, first, plain, second);
+    ck_assert_int_eq(system(command), 0);
+    const char *files[] = {second, first};
+    do {
+        countdown = rounds++;
+        failed = false;
+        int records = read_all(files, 2, _i == 1, &failures);
+        ck_assert_int_eq(outstanding, 0);
+        ck_assert_msg(records == -1 || failures > 0 || records == RECORDS, "%d records", records);
+        ck_assert(failed || (records == RECORDS && failures == 0));
+    } while (failed);
+    ck_assert_int_gt(rounds, 12);
+    countdown = -1;
+    unlink(first);
+    unlink(second);
+    remove_files();
+}
+END_TEST
+
 START_TEST(listing)
 {
     int rounds = 0;
@@ -190,6 +219,7 @@ static Suite *suite(void)
 
     tcase_set_timeout(all, 120);
     tcase_add_loop_test(all, reading, 0, 2);
+    tcase_add_loop_test(all, chain, 0, 2);
     tcase_add_test(all, listing);
     tcase_add_test(all, asking);
     suite_add_tcase(whole, all);
