@@ -588,7 +588,7 @@ static _Atomic int64_t ahead_seconds;
 int clock_gettime(clockid_t clock, struct timespec *ret_time)
 {
     int result = (int)syscall(SYS_clock_gettime, clock, ret_time);
-    if (clock == CLOCK_MONOTONIC) {
+    if (clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_COARSE) {
         ret_time->tv_sec += atomic_load(&ahead_seconds);
     }
     return result;
