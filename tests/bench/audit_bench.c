@@ -58,7 +58,7 @@ static const struct bench_row audit_rows[] = {
                .leaves_out = "what audit.write leaves out"},
     /* Hashing alone makes this 1.7: keyed BLAKE2b of the record and of the next key took 2.2 us
      * where these calls took 3.2 us. So the goal leaves a third of their time for encoding, copying
-     * and locks, which need twice that. It stays, since that is what can still be won. */
+     * and locks, which take nearly half of it. It stays, since that is what can still be won. */
     [SYSTEM_CALLS] = {.name = "audit.calls",
                       .goal = 2,
                       .first = "a whole refusal recorded: encoded, chained, not durable",
