@@ -12,13 +12,16 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "audit/audit.h"
@@ -142,9 +145,14 @@ static atomic_bool disk_fails; /* each sync of a file */
 
 /* What another thread does while a sync runs that fails. */
 static void (*in_failing_sync)(void);
+/* In place of all that follows: 0, or -1 and errno. */
+static int (*own_fdatasync)(void);
 
 static int fake_fdatasync(int fd)
 {
+    if (own_fdatasync != NULL) {
+        return own_fdatasync();
+    }
     if (atomic_load(&disk_fails)) {
         if (in_failing_sync != NULL) {
             in_failing_sync();
@@ -857,6 +865,179 @@ START_TEST(what_was_written_in_a_failed_sync_stays_failed)
 }
 END_TEST
 
+/* ---- who waits for whose sync ---------------------------------------------------------------- */
+
+enum { SYNCERS = 8, TURNS = 2000, VERDICTS = SYNCERS * (TURNS + 1) + 64 };
+
+static struct log_file *shared_file;
+static pthread_mutex_t verdict_lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned char verdicts[VERDICTS]; /* by number: SYNC_... */
+static uint64_t judged;                  /* up to this number */
+static atomic_uint at_once, crowded;     /* syncs at work, and those that were not alone */
+
+enum { SYNC_GOOD = 1, SYNC_BAD };
+
+/* What a sync says holds for each record whose write(2) had ended when it began, and that none had
+ * said anything about before. Of two at once the kernel tells only one that a write-back failed. */
+static int judge(void)
+{
+    static unsigned seed = 1;
+    atomic_fetch_add(&crowded, atomic_fetch_add(&at_once, 1) != 0);
+    uint64_t through = atomic_load(&shared_file->written);
+    bool good = rand_r(&seed) % 8 != 0;
+
+    for (int pauses = rand_r(&seed) % 8; pauses > 0; pauses--) {
+        sched_yield();
+    }
+    pthread_mutex_lock(&verdict_lock);
+    while (judged < through) {
+        verdicts[++judged] = good ? SYNC_GOOD : SYNC_BAD;
+    }
+    pthread_mutex_unlock(&verdict_lock);
+    atomic_fetch_sub(&at_once, 1);
+    errno = EIO;
+    return good ? 0 : -1;
+}
+
+static unsigned char verdict_of(uint64_t sequence)
+{
+    pthread_mutex_lock(&verdict_lock);
+    unsigned char verdict = verdicts[sequence];
+    pthread_mutex_unlock(&verdict_lock);
+    return verdict;
+}
+
+struct syncer {
+    pthread_t thread;
+    unsigned number, turns;
+    unsigned kept, refused, wrong;
+    pthread_barrier_t *turn;
+};
+
+/* The last of a turn has nobody behind it whose sync would wake it. */
+static void *sync_in_turns(void *context)
+{
+    struct syncer *syncer = context;
+    enum audit_loss loss;
+    uint64_t sequence;
+
+    for (unsigned i = 0; i < syncer->turns; i++) {
+        (void)pthread_barrier_wait(syncer->turn);
+        unsigned id = syncer->number * TURNS + i;
+        if (!log_file_append(shared_file, id, 0, &loss, &sequence)) {
+            syncer->wrong++;
+            continue;
+        }
+        bool synced = file_sync(shared_file, sequence, &loss);
+        unsigned char verdict = verdict_of(sequence);
+        syncer->kept += synced;
+        syncer->refused += !synced;
+        syncer->wrong += synced && verdict != SYNC_GOOD;
+        syncer->wrong += !synced && loss != AUDIT_LOSS_NOT_SYNCED;
+        syncer->wrong += !synced && file_sync(shared_file, sequence, &loss);
+    }
+    return NULL;
+}
+
+/* Many threads in many turns, each with one record. Whoever is told that it is durable had a sync
+ * that began behind its write(2) and succeeded, and none that failed; and each is told. _i: so many
+ * threads, from two on. */
+START_TEST(each_waiter_learns_what_its_sync_said)
+{
+    struct sink_settings settings = log_file_settings(path);
+    struct syncer syncers[SYNCERS] = {0};
+    pthread_barrier_t turn;
+    unsigned kept = 0, refused = 0, wrong = 0;
+    const unsigned count = (unsigned)_i;
+
+    settings.sync = AUDIT_SYNC_ALL;
+    shared_file = log_file_open(&settings, true);
+    ck_assert_int_eq(pthread_barrier_init(&turn, NULL, count), 0);
+    own_fdatasync = judge;
+    for (unsigned i = 0; i < count; i++) {
+        syncers[i] = (struct syncer){
+            .number = i, .turns = getenv("QUICK") != NULL ? 500 : TURNS, .turn = &turn};
+        ck_assert_int_eq(pthread_create(&syncers[i].thread, NULL, sync_in_turns, &syncers[i]), 0);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        ck_assert_int_eq(pthread_join(syncers[i].thread, NULL), 0);
+        kept += syncers[i].kept;
+        refused += syncers[i].refused;
+        wrong += syncers[i].wrong;
+    }
+    own_fdatasync = NULL;
+    pthread_barrier_destroy(&turn);
+    file_close(shared_file);
+    ck_assert_uint_eq(wrong, 0);
+    ck_assert_uint_eq(atomic_load(&crowded), 0);
+    ck_assert_uint_gt(refused, 0);
+    ck_assert_uint_gt(kept, refused);
+}
+END_TEST
+
+static sem_t sync_began, sync_may_end;
+
+static int sync_when_told(void)
+{
+    ck_assert_int_eq(sem_post(&sync_began), 0);
+    ck_assert_int_eq(sem_wait(&sync_may_end), 0);
+    return 0;
+}
+
+static void *sync_first(void *ret_synced)
+{
+    enum audit_loss loss;
+
+    *(bool *)ret_synced = file_sync(shared_file, 1, &loss);
+    return NULL;
+}
+
+/* The child has neither the thread that leads nor those that wait. */
+START_TEST(a_child_waits_for_no_sync_of_its_parent)
+{
+    struct sink_settings settings = log_file_settings(path);
+    enum audit_loss loss = AUDIT_LOSS_COUNT;
+    uint64_t sequence = 0;
+    bool synced[2] = {false, false};
+    pthread_t threads[2];
+    int status = 0;
+
+    settings.sync = AUDIT_SYNC_ALL;
+    shared_file = log_file_open(&settings, true);
+    ck_assert(log_file_append(shared_file, 1, 0, &loss, &sequence));
+    ck_assert_int_eq(sem_init(&sync_began, 0, 0) | sem_init(&sync_may_end, 0, 0), 0);
+    own_fdatasync = sync_when_told;
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, sync_first, &synced[i]), 0);
+    }
+    ck_assert_int_eq(sem_wait(&sync_began), 0);
+    while (atomic_load(&shared_file->waiting) < 2) {
+        sched_yield();
+    }
+    file_fork_lock(shared_file);
+    pid_t child = fork();
+    file_fork_unlock(shared_file, child == 0);
+    if (child == 0) {
+        own_fdatasync = NULL;
+        (void)alarm(20);
+        _exit(log_file_append(shared_file, 2, 0, &loss, &sequence) &&
+                      file_sync(shared_file, sequence, &loss) &&
+                      atomic_load(&shared_file->waiting) == 0
+                  ? 0
+                  : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(sem_post(&sync_may_end), 0);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+        ck_assert(synced[i]);
+    }
+    own_fdatasync = NULL;
+    file_close(shared_file);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 /* ---- what the disk did not take ----------------------------------------------------------------
  */
 
@@ -1111,6 +1292,12 @@ int main(void)
     tcase_add_loop_test(aside, setting_aside_fails, 0, LENGTH(faults));
     tcase_add_loop_test(aside, the_state_is_damaged_at_each_step, 0, LENGTH(sizes));
     suite_add_tcase(suite, aside);
+    TCase *waiting = tcase_create("waiting");
+    tcase_set_timeout(waiting, 120);
+    tcase_add_checked_fixture(waiting, set_up, tear_down);
+    tcase_add_loop_test(waiting, each_waiter_learns_what_its_sync_said, 2, SYNCERS + 1);
+    tcase_add_test(waiting, a_child_waits_for_no_sync_of_its_parent);
+    suite_add_tcase(suite, waiting);
     TCase *disk = tcase_create("disk");
     tcase_add_checked_fixture(disk, set_up, tear_down);
     tcase_add_loop_test(disk, a_record_that_is_not_synced_counts_as_lost, 0, 3);

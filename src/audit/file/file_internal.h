@@ -278,14 +278,13 @@ struct log_file {
     uint64_t size_limit;  /* RLIMIT_FSIZE, as it was read last */
     unsigned limit_locks; /* counts locks for it */
     /* sync.c */
-    _Atomic uint64_t written; /* the last record that is in what fd refers to */
-    _Atomic uint64_t after;   /* its records come after this number */
-    _Atomic uint64_t turn;    /* counts what fd referred to */
-    pthread_mutex_t sync_lock;
-    pthread_cond_t sync_done;
-    bool syncing;
-    unsigned waiting; /* threads in file_sync() */
-    unsigned crowd;   /* how many there were at the end of the last sync; the leader's */
+    _Atomic uint64_t written;  /* the last record that is in what fd refers to */
+    _Atomic uint64_t after;    /* its records come after this number */
+    _Atomic uint64_t turn;     /* counts what fd referred to */
+    pthread_mutex_t sync_lock; /* around fd and fd_mark */
+    _Atomic uint32_t round;    /* odd while a thread leads; a futex that the others wait on */
+    _Atomic unsigned waiting;  /* threads in file_sync() */
+    unsigned crowd;            /* how many there were at the end of the last sync; the leader's */
     /* the background thread */
     pthread_mutex_t background_lock;
     pthread_cond_t background_asked, background_answered;

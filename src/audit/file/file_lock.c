@@ -281,11 +281,11 @@ void file_fork_unlock(struct log_file *file, bool child)
 {
     if (child) { /* the threads that wait and lead stayed with the parent */
         file->background = false;
-        file->syncing = false;
-        file->waiting = file->crowd = 0;
+        atomic_store(&file->round, 0);
+        atomic_store(&file->waiting, 0);
+        file->crowd = 0;
         clock_cond_init(&file->background_asked);
         clock_cond_init(&file->background_answered);
-        clock_cond_init(&file->sync_done);
     }
     pthread_mutex_unlock(&file->background_lock);
     pthread_mutex_unlock(&file->sync_lock);

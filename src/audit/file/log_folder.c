@@ -127,7 +127,6 @@ struct log_file *file_new(void)
         file->uid = geteuid();
         pthread_mutex_init(&file->local, NULL);
         pthread_mutex_init(&file->sync_lock, NULL);
-        clock_cond_init(&file->sync_done);
         pthread_mutex_init(&file->background_lock, NULL);
         clock_cond_init(&file->background_asked);
         clock_cond_init(&file->background_answered);
@@ -153,7 +152,6 @@ void file_close(struct log_file *file)
     text_release(&file->own_body);
     pthread_mutex_destroy(&file->local);
     pthread_mutex_destroy(&file->sync_lock);
-    pthread_cond_destroy(&file->sync_done);
     pthread_mutex_destroy(&file->background_lock);
     pthread_cond_destroy(&file->background_asked);
     pthread_cond_destroy(&file->background_answered);

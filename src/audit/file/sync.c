@@ -7,11 +7,13 @@
  * the next time. So what a failed call was to make durable is never said to be durable later.
  */
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <string.h>
 
 #include "audit/file/file_internal.h"
 #include "base/clock.h"
+#include "base/futex.h"
 
 /* Only rises, without the lock of the log: several processes sync at the same time. */
 void file_note_synced(struct state_shared *shared, uint64_t through)
@@ -143,41 +145,76 @@ static void lead(struct log_file *file)
     }
 }
 
-/* Ends when the record is durable, when that failed, or when it is not in this file (written fell
- * below it, or the state is gone). A waiter that wakes up and is still not served leads the next
- * sync. */
+/* ---- waiting ------------------------------------------------------------------------------------
+ */
+
+/* Bit of file->round; a whole round adds twice as much. */
+enum { LED = 1 };
+
+enum outcome { NOT_YET, DURABLE, NOT_DURABLE };
+
+/*
+ * NOT_DURABLE also when it is not in this file (written fell below it, or the state is gone). No
+ * lock is held, so the order matters: what a sync failed to make durable is noted before a later
+ * one can begin, and who reads that the later one succeeded then reads that note, too.
+ */
+static enum outcome look(const struct log_file *file, uint64_t sequence)
+{
+    const struct state_shared *shared = file->state.shared;
+
+    if (!is_there(file)) {
+        return NOT_DURABLE;
+    }
+    bool written = atomic_load(&file->written) >= sequence;
+    bool synced = atomic_load(&shared->synced) >= sequence;
+    if (is_unsynced(shared, sequence)) {
+        return NOT_DURABLE;
+    }
+    return synced ? DURABLE : written ? NOT_YET : NOT_DURABLE;
+}
+
+static void lead_round(struct log_file *file, uint32_t led)
+{
+    if (is_there(file)) {
+        gather(file);
+        lead(file);
+    }
+    file->crowd = atomic_load(&file->waiting);
+    atomic_store(&file->round, led + LED);
+    futex_wake(&file->round, INT_MAX); /* also when none sleeps: it is nothing against a sync */
+}
+
+/* The round is read before the record is looked at: when that is served in between, the round is
+ * another one, and futex(2) returns at once. It may return for no reason, too. Who is still not
+ * served then leads the next round, or waits for it. */
+static enum outcome wait_for(struct log_file *file, uint64_t sequence)
+{
+    enum outcome outcome;
+
+    for (;;) {
+        uint32_t round = atomic_load(&file->round);
+        outcome = look(file, sequence);
+        if (outcome != NOT_YET) {
+            return outcome;
+        }
+        if ((round & LED) != 0) {
+            futex_wait(&file->round, round, NULL);
+        } else if (atomic_compare_exchange_strong(&file->round, &round, round + LED)) {
+            lead_round(file, round + LED);
+        }
+    }
+}
+
 bool file_sync(struct log_file *file, uint64_t sequence, enum audit_loss *ret_loss)
 {
-    struct state_shared *shared = file->state.shared;
-
     if (file->settings.sync == AUDIT_SYNC_NONE) {
         return true;
     }
-    pthread_mutex_lock(&file->sync_lock);
-    file->waiting++;
-    while (is_there(file) && !is_unsynced(shared, sequence) &&
-           atomic_load(&shared->synced) < sequence && atomic_load(&file->written) >= sequence) {
-        if (file->syncing) {
-            pthread_cond_wait(&file->sync_done, &file->sync_lock);
-            continue;
-        }
-        file->syncing = true;
-        pthread_mutex_unlock(&file->sync_lock);
-        if (is_there(file)) {
-            gather(file);
-            lead(file);
-        }
-        pthread_mutex_lock(&file->sync_lock);
-        file->syncing = false;
-        file->crowd = file->waiting;
-        pthread_cond_broadcast(&file->sync_done);
-    }
-    file->waiting--;
-    bool synced = is_there(file) && !is_unsynced(shared, sequence) &&
-                  atomic_load(&shared->synced) >= sequence;
-    pthread_mutex_unlock(&file->sync_lock);
-    if (!synced) {
+    atomic_fetch_add(&file->waiting, 1);
+    enum outcome outcome = wait_for(file, sequence);
+    atomic_fetch_sub(&file->waiting, 1);
+    if (outcome != DURABLE) {
         *ret_loss = AUDIT_LOSS_NOT_SYNCED;
     }
-    return synced;
+    return outcome == DURABLE;
 }
