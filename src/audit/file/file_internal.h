@@ -285,6 +285,7 @@ struct log_file {
     _Atomic uint32_t round;    /* odd while a thread leads; a futex that the others wait on */
     _Atomic unsigned waiting;  /* threads in file_sync() */
     unsigned crowd;            /* how many there were at the end of the last sync; the leader's */
+    int64_t moment;            /* nanoseconds to wait for as many; the leader's */
     /* the background thread */
     pthread_mutex_t background_lock;
     pthread_cond_t background_asked, background_answered;

@@ -87,14 +87,14 @@ static int sync_all_before(struct log_file *file)
 
 /*
  * The threads that the last sync served wake up one after the other, and the first of them would
- * lead the next sync for itself alone. So it gives the others a moment to write what they have;
- * short against a sync, and nothing when it was alone.
+ * lead the next sync for itself alone. So it gives the others a moment to write what they have, and
+ * none when it was alone. Who comes too late waits for a whole sync more: so the moment is half of
+ * what the last one took, which is also what PostgreSQL advises for its commit_delay.
  */
 static void gather(const struct log_file *file)
 {
-    enum { MOMENT = 60 * 1000 }; /* nanoseconds */
     uint64_t enough = atomic_load(&file->state.shared->synced) + file->crowd;
-    int64_t end = clock_now_ns() + MOMENT; /* the time of day may be set back */
+    int64_t end = clock_now_ns() + file->moment; /* the time of day may be set back */
 
     while (file->crowd > 1 && atomic_load(&file->written) < enough && clock_now_ns() < end) {
         sched_yield();
@@ -175,9 +175,14 @@ static enum outcome look(const struct log_file *file, uint64_t sequence)
 
 static void lead_round(struct log_file *file, uint32_t led)
 {
+    enum { LONGEST = 100 * 1000 }; /* nanoseconds: the processor is not free meanwhile */
+
     if (is_there(file)) {
         gather(file);
+        int64_t start = clock_now_ns();
         lead(file);
+        int64_t half = (clock_now_ns() - start) / 2;
+        file->moment = half < LONGEST ? half : LONGEST;
     }
     file->crowd = atomic_load(&file->waiting);
     atomic_store(&file->round, led + LED);
