@@ -572,7 +572,6 @@ static const struct lock {
      "between processes; only held with `local`, which audit_lock() takes"},
     {"audit/file/file_internal.h", "pthread_mutex_t local;", "audit_lock(), by guard.c"},
     {"audit/file/file_internal.h", "pthread_mutex_t sync_lock;", "audit_lock(), by guard.c"},
-    {"audit/file/file_internal.h", "pthread_cond_t sync_done;", "made anew by audit_unlock()"},
     {"audit/file/file_internal.h", "pthread_mutex_t background_lock;", "audit_lock(), by guard.c"},
     {"audit/file/file_internal.h", "pthread_cond_t background_asked, background_answered;",
      "made anew by audit_unlock()"},
