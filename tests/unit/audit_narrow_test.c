@@ -125,6 +125,23 @@ struct found {
     uint64_t read;
 };
 
+/* Of a part of the logs in a new folder. */
+static struct found *begin_part(void)
+{
+    struct found *part = calloc(1, sizeof(*part));
+
+    ck_assert_ptr_nonnull(part);
+    make_folder();
+    return part;
+}
+
+static void end_part(struct found *part)
+{
+    text_release(&part->text);
+    free(part);
+    remove_folder();
+}
+
 static void take_all(struct log_reader *reader, struct found *found)
 {
     struct record record;
@@ -299,13 +316,11 @@ static uint64_t read_part(struct query *query, const struct narrow_bounds *bound
 START_TEST(boundaries_are_fine)
 {
     struct writer writer = {.state = 9, .clock = 20 * HOUR};
-    struct found *part = calloc(1, sizeof(*part));
+    struct found *part = begin_part();
     struct miguard_error error;
     uint64_t read = 0;
     char value[64];
 
-    ck_assert_ptr_nonnull(part);
-    make_folder();
     make_log(paths[0], &writer, false, 12000);
     for (unsigned first = 1000; first < 11000; first += 500) {
         struct query *query = query_new();
@@ -318,9 +333,7 @@ START_TEST(boundaries_are_fine)
         ck_assert_uint_ge(part->count, 5);
     }
     ck_assert_uint_lt(read / 20, 500); /* a grain: 3,000 */
-    text_release(&part->text);
-    free(part);
-    remove_folder();
+    end_part(part);
 }
 END_TEST
 
@@ -328,14 +341,12 @@ END_TEST
 START_TEST(disorder_at_a_boundary)
 {
     enum { LINE = 512, LINES = 1000, EACH = 64 * 1024 / LINE };
-    struct found *part = calloc(1, sizeof(*part));
+    struct found *part = begin_part();
     struct query *query = query_new();
     struct narrow_bounds bounds;
     struct miguard_error error;
     char text[40];
 
-    ck_assert_ptr_nonnull(part);
-    make_folder();
     FILE *file = fopen(paths[0], "we");
     ck_assert_ptr_nonnull(file);
     for (int i = 1; i <= LINES; i++) {
@@ -356,9 +367,7 @@ START_TEST(disorder_at_a_boundary)
     ck_assert_uint_eq(part->read, LINES);
     read_close(reader);
     query_free(query);
-    text_release(&part->text);
-    free(part);
-    remove_folder();
+    end_part(part);
 }
 END_TEST
 
@@ -423,12 +432,10 @@ END_TEST
 START_TEST(number_of_a_process)
 {
     struct writer writer = {.state = 5 + (uint64_t)_i, .clock = 20 * HOUR};
-    struct found *part = calloc(1, sizeof(*part));
+    struct found *part = begin_part();
     struct miguard_error error;
     char value[64];
 
-    ck_assert_ptr_nonnull(part);
-    make_folder();
     make_log(paths[0], &writer, false, 6000);
     size_t left_out = 0;
     for (int i = 0; i < 20; i++) {
@@ -449,9 +456,7 @@ START_TEST(number_of_a_process)
         query_free(query);
     }
     ck_assert_uint_gt(left_out, 0);
-    text_release(&part->text);
-    free(part);
-    remove_folder();
+    end_part(part);
 }
 END_TEST
 
@@ -460,13 +465,11 @@ END_TEST
 START_TEST(process_is_found_finely)
 {
     struct writer writer = {.state = 11, .clock = 20 * HOUR};
-    struct found *part = calloc(1, sizeof(*part));
+    struct found *part = begin_part();
     struct miguard_error error;
     uint64_t read = 0;
     char value[64];
 
-    ck_assert_ptr_nonnull(part);
-    make_folder();
     make_log(paths[0], &writer, false, 12000);
     for (unsigned i = 0; i < 20; i++) {
         struct query *query = query_new();
@@ -481,9 +484,7 @@ START_TEST(process_is_found_finely)
         ck_assert_uint_eq(part->count, 1);
     }
     ck_assert_uint_lt(read / 20, 300); /* a grain: 800 */
-    text_release(&part->text);
-    free(part);
-    remove_folder();
+    end_part(part);
 }
 END_TEST
 
@@ -494,14 +495,12 @@ START_TEST(process_of_a_part)
 {
     enum { BEFORE = 16000, OWN = 9000, BEHIND = 26000, EDGE = 40, FEW = 256 * GRAIN };
     struct writer writer = {.state = 29 + (uint64_t)_i, .clock = 20 * HOUR};
-    struct found *part = calloc(1, sizeof(*part));
+    struct found *part = begin_part();
     struct miguard_error error;
     uint64_t read = 0, found = 0;
     uint64_t numbers[3]; /* of the middle part, how many */
     char value[64];
 
-    ck_assert_ptr_nonnull(part);
-    make_folder();
     FILE *file = fopen(paths[0], "we");
     ck_assert_ptr_nonnull(file);
     for (int line = 0; line < BEFORE + OWN + BEHIND; line++) {
@@ -537,9 +536,7 @@ START_TEST(process_of_a_part)
     none.numbers = NARROW_NEAR;
     ck_assert_int_eq(query_add(query, "--id", "0000000000009999-1", &error), MIGUARD_OK);
     ck_assert_uint_eq(read_part(query, &none, FEW, part), 0);
-    text_release(&part->text);
-    free(part);
-    remove_folder();
+    end_part(part);
 }
 END_TEST
 
@@ -547,13 +544,11 @@ END_TEST
 START_TEST(files_without_a_merge)
 {
     struct writer writer = {.state = 3};
-    struct found *part = calloc(1, sizeof(*part));
+    struct found *part = begin_part();
     struct query *query = query_new();
     struct narrow_bounds bounds;
     struct miguard_error error;
 
-    ck_assert_ptr_nonnull(part);
-    make_folder();
     for (int i = 0; i < 2; i++) {
         FILE *file = fopen(paths[i], "we");
         ck_assert_ptr_nonnull(file);
@@ -572,9 +567,7 @@ START_TEST(files_without_a_merge)
     ck_assert_uint_lt(part->read, 500);
     read_close(reader);
     query_free(query);
-    text_release(&part->text);
-    free(part);
-    remove_folder();
+    end_part(part);
 }
 END_TEST
 
@@ -582,12 +575,10 @@ END_TEST
 START_TEST(files_of_other_times)
 {
     struct writer writer = {.state = 23, .chain = 0xF00D};
-    struct found *part = calloc(1, sizeof(*part));
+    struct found *part = begin_part();
     struct miguard_error error;
     char text[40];
 
-    ck_assert_ptr_nonnull(part);
-    make_folder();
     for (int i = 0; i < FILES; i++) {
         writer.clock = 1000 * i * HOUR;
         writer.sequence = _i == 0 ? writer.sequence : 0;
@@ -609,9 +600,7 @@ START_TEST(files_of_other_times)
         read_close(reader);
         query_free(query);
     }
-    text_release(&part->text);
-    free(part);
-    remove_folder();
+    end_part(part);
 }
 END_TEST
 
@@ -697,11 +686,9 @@ START_TEST(numbers_of_a_chain)
     } rows[] = {{"1000-1009", 5},   {"5000-5009", 5}, {"9000-9009", 5}, {"7995-8004", 5},
                 {"13000-14000", 0}, {"4000-4000", 1}, {"4001-4001", 1}, {"8001-8001", 1}};
     struct writer writer = {.state = 13};
-    struct found *part = calloc(1, sizeof(*part));
+    struct found *part = begin_part();
     struct miguard_error error;
 
-    ck_assert_ptr_nonnull(part);
-    make_folder();
     for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
         const bool packed =
             i % 2 == 1 && strtoul(rows[i / 2].numbers, NULL, 10) > 4000; /* else it is read */
@@ -719,9 +706,7 @@ START_TEST(numbers_of_a_chain)
         read_close(reader);
         query_free(query);
     }
-    text_release(&part->text);
-    free(part);
-    remove_folder();
+    end_part(part);
 }
 END_TEST
 
@@ -731,13 +716,11 @@ START_TEST(process_in_a_chain)
 {
     enum { EDGE = 12, LINES = 4000 / 3 };
     struct writer writer = {.state = 37};
-    struct found *part = calloc(1, sizeof(*part));
+    struct found *part = begin_part();
     struct miguard_error error;
     uint64_t found = 0, wanted = 0;
     char value[64];
 
-    ck_assert_ptr_nonnull(part);
-    make_folder();
     for (unsigned i = 0; i < 3 * 4 * EDGE; i++) {
         struct query *query = query_new();
         struct narrow_bounds bounds = narrow_all;
@@ -760,9 +743,7 @@ START_TEST(process_in_a_chain)
     }
     ck_assert_uint_gt(wanted, 100);
     ck_assert_uint_ge(found, wanted - 4); /* a few are torn */
-    text_release(&part->text);
-    free(part);
-    remove_folder();
+    end_part(part);
 }
 END_TEST
 
@@ -778,7 +759,7 @@ START_TEST(process_beside_its_files)
                 {2, LINES + 2, false},
                 {1, MIDDLE / 2, true},
                 {1, 2 * LINES - 2 - MIDDLE / 2, true}};
-    struct found *part = calloc(1, sizeof(*part));
+    struct found *part = begin_part();
     struct query *query = query_new();
     const struct scan_filter filter = {
         .matches = matches, .context = query, .wanted = {.list = {RECORD_EVENT_ID}, .count = 1}};
@@ -787,8 +768,6 @@ START_TEST(process_beside_its_files)
     struct miguard_error error;
     char text[64];
 
-    ck_assert_ptr_nonnull(part);
-    make_folder();
     for (int i = 0; i < FILES * LINES; i++) {
         const int own = i / LINES == 1 || i % LINES == MIDDLE ? 2 : 1;
         FILE *file = fopen(paths[i / LINES], "ae");
@@ -819,9 +798,7 @@ START_TEST(process_beside_its_files)
     ck_assert_uint_le(part->read, LINES + 200);
     read_close(reader);
     query_free(query);
-    text_release(&part->text);
-    free(part);
-    remove_folder();
+    end_part(part);
 }
 END_TEST
 
@@ -829,12 +806,10 @@ END_TEST
 START_TEST(last_of_a_chain)
 {
     struct writer writer = {.state = 17 + (uint64_t)_i};
-    struct found *part = calloc(1, sizeof(*part));
+    struct found *part = begin_part();
     struct query *query = query_new();
     struct narrow_bounds bounds = narrow_all;
 
-    ck_assert_ptr_nonnull(part);
-    make_folder();
     struct log_reader *reader = open_chain(&writer, _i == 1, query);
     ck_assert(read_narrow(reader, &bounds, 16 * GRAIN, &part->narrowed));
     ck_assert(!part->narrowed);
@@ -848,9 +823,7 @@ START_TEST(last_of_a_chain)
     ck_assert_uint_gt(part->count, 10000);
     read_close(reader);
     query_free(query);
-    text_release(&part->text);
-    free(part);
-    remove_folder();
+    end_part(part);
 }
 END_TEST
 
