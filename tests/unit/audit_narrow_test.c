@@ -754,11 +754,9 @@ START_TEST(process_beside_its_files)
     enum { LINES = 4001, MIDDLE = 2000 };
     static const struct {
         uint64_t entity, number;
-        bool packed; /* the middle one */
-    } rows[] = {{2, 1, false},
-                {2, LINES + 2, false},
-                {1, MIDDLE / 2, true},
-                {1, 2 * LINES - 2 - MIDDLE / 2, true}};
+        int packed; /* one of them; -1: none */
+    } rows[] = {{2, 1, -1},        {2, LINES + 2, -1}, {2, 1, 2},
+                {2, LINES + 2, 0}, {1, MIDDLE / 2, 1}, {1, 2 * LINES - 2 - MIDDLE / 2, 1}};
     struct found *part = begin_part();
     struct query *query = query_new();
     const struct scan_filter filter = {
@@ -779,8 +777,8 @@ START_TEST(process_beside_its_files)
                 text, 0xF00D, (unsigned)own, (unsigned long long)++numbers[own], i + 1);
         fclose(file);
     }
-    if (rows[_i].packed) {
-        pack_log(paths[1]);
+    if (rows[_i].packed >= 0) {
+        pack_log(paths[rows[_i].packed]);
     }
     struct narrow_bounds bounds = narrow_all;
     bounds.entity = rows[_i].entity;
@@ -796,6 +794,38 @@ START_TEST(process_beside_its_files)
     take_all(reader, part);
     ck_assert_uint_eq(part->count, 1);
     ck_assert_uint_le(part->read, LINES + 200);
+    read_close(reader);
+    query_free(query);
+    end_part(part);
+}
+END_TEST
+
+/* Its number was in a file that is gone, or is one that the file does not have yet. */
+START_TEST(process_before_and_behind_its_file)
+{
+    enum { LINES = 6000, FIRST = 100000 };
+    const uint64_t number = _i == 0 ? 5 : _i == 1 ? FIRST - 1 : FIRST + 2 * LINES;
+    struct found *part = begin_part();
+    struct query *query = query_new();
+    struct narrow_bounds bounds = narrow_all;
+    char text[64];
+
+    FILE *file = fopen(paths[0], "we");
+    ck_assert_ptr_nonnull(file);
+    for (int i = 0; i < LINES; i++) {
+        stamp(i, text);
+        fprintf(file, "{\"@timestamp\":\"%s\",\"event\":{\"id\":\"%016x-%d\",\"sequence\":%d}}\n",
+                text, 0x1234, FIRST + i, i + 1);
+    }
+    fclose(file);
+    bounds.entity = 0x1234;
+    bounds.number = number;
+    bounds.numbers = NARROW_NEAR;
+    struct log_reader *reader = open_all(1, READ_BY_FILE, query);
+    ck_assert(read_narrow(reader, &bounds, GRAIN, &part->narrowed));
+    ck_assert(part->narrowed);
+    take_all(reader, part);
+    ck_assert_uint_lt(part->read, LINES / 2);
     read_close(reader);
     query_free(query);
     end_part(part);
@@ -852,7 +882,8 @@ int main(void)
     tcase_add_test(all, lines_of_other_times);
     tcase_add_test(all, numbers_of_a_chain);
     tcase_add_test(all, process_in_a_chain);
-    tcase_add_loop_test(all, process_beside_its_files, 0, 4);
+    tcase_add_loop_test(all, process_beside_its_files, 0, 6);
+    tcase_add_loop_test(all, process_before_and_behind_its_file, 0, 3);
     tcase_add_loop_test(all, last_of_a_chain, 0, 2);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);

@@ -466,6 +466,9 @@ static bool refine_process(struct narrow_sampler *look, struct narrow_marks *mar
 {
     size_t behind, from = find_marks(marks, bounds, &behind), first, last;
 
+    if (behind == 0) {
+        return false; /* the process wrote its number before this file */
+    }
     if (upwards) {
         for (last = behind - 1; last > from && marks->list[last].entity != bounds->entity;) {
             last--;
