@@ -16,6 +16,7 @@
 #include "audit/core.h"
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/fork.h"
 #include "base/process.h"
 #include "base/write.h"
 #include "identity/read.h"
@@ -399,6 +400,9 @@ enum miguard_status audit_write_id(struct audit *audit, const struct audit_event
     sigset_t before;
 
     ret_id[0] = '\0';
+    if (process_is_stuck()) {
+        return MIGUARD_AUDIT_FAILED;
+    }
     note_process(audit);
     /* A handler of the program that came in between could end in siglongjmp(3), and leave the log
      * locked. Not what glibc needs for setuid(3): that waits for this thread. */
@@ -630,12 +634,12 @@ void audit_resume(struct audit *audit)
 /* In the order in which they are taken elsewhere. */
 void audit_lock(struct audit *audit)
 {
-    pthread_mutex_lock(&audit->process_lock);
-    pthread_mutex_lock(&audit->background.lock);
+    fork_take(&audit->process_lock);
+    fork_take(&audit->background.lock);
     sinks_lock(audit);
     log_store_fork_lock(&audit->store);
-    pthread_mutex_lock(&audit->losses.lock);
-    pthread_mutex_lock(&audit->pool.lock);
+    fork_take(&audit->losses.lock);
+    fork_take(&audit->pool.lock);
     names_lock(&audit->process.names);
     memory_lock(&audit->process.memory);
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/fork.h"
 
 /* Without a file the only thing that can fail is memory. */
 enum miguard_status log_store_open(struct log_store *store, const struct sink_settings *settings,
@@ -160,8 +161,8 @@ void log_store_fork_lock(struct log_store *store)
         file_fork_lock(store->file);
         return;
     }
-    pthread_mutex_lock(&store->background_lock);
-    pthread_mutex_lock(&store->lock);
+    fork_take(&store->background_lock);
+    fork_take(&store->lock);
 }
 
 /* What a log without a file has counted so far is its parent's to report; and the parent's

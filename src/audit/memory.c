@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/fork.h"
 
 /* No other thread uses them any more. */
 static void pieces_release(struct pieces *pieces)
@@ -38,8 +39,8 @@ void memory_destroy(struct audit_memory *memory)
 /* fork(2) must not copy a lock that another thread holds, or a piece that is half copied. */
 void memory_lock(struct audit_memory *memory)
 {
-    pthread_mutex_lock(&memory->identities.lock);
-    pthread_mutex_lock(&memory->sites.lock);
+    fork_take(&memory->identities.lock);
+    fork_take(&memory->sites.lock);
 }
 
 void memory_unlock(struct audit_memory *memory)

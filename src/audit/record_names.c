@@ -22,6 +22,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/entry.h"
+#include "base/fork.h"
 #include "base/futex.h"
 #include "base/pin.h"
 #include "base/process.h"
@@ -103,7 +104,7 @@ void names_destroy(struct audit_names *names)
 /* For fork(2): the child must not inherit the lock of a thread that it does not have. */
 void names_lock(struct audit_names *names)
 {
-    pthread_mutex_lock(&names->store->lock);
+    fork_take(&names->store->lock);
 }
 
 void names_unlock(struct audit_names *names)

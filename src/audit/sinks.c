@@ -5,6 +5,7 @@
 
 #include "audit/core.h"
 #include "base/alloc.h"
+#include "base/fork.h"
 
 /* A sink that cannot be opened is tried once a second, not with each record of a flood. */
 enum { REOPEN_NANOSECONDS = 1000000000 };
@@ -73,7 +74,7 @@ void sinks_lock(struct audit *audit)
 {
     for (int kind = 0; kind < SINK_KIND_COUNT; kind++) {
         if (audit->sinks[kind].ops != NULL) {
-            pthread_mutex_lock(&audit->sinks[kind].lock);
+            fork_take(&audit->sinks[kind].lock);
         }
     }
 }

@@ -12,6 +12,24 @@ static bool watched;
 /* The state of the forking thread, which holds the locks in between and must not be cancelled
  * there. */
 static struct entry_state fork_entry;
+static atomic_bool under_way;
+static _Atomic pthread_t forking; /* the same in the child */
+
+/* Of a child that catches up. */
+static bool catches_up, found_held;
+
+/* In such a child no thread releases a lock that is held. It is made anew, so that no call can wait
+ * for it for ever. */
+void fork_take(pthread_mutex_t *lock)
+{
+    if (!catches_up) {
+        pthread_mutex_lock(lock);
+    } else if (pthread_mutex_trylock(lock) != 0) {
+        found_held = true;
+        pthread_mutex_init(lock, NULL);
+        pthread_mutex_lock(lock);
+    }
+}
 
 /* The handler before a fork. An owner with more than one lock takes them in its before(). */
 static void lock_all(void)
@@ -23,10 +41,12 @@ static void lock_all(void)
             owner->before();
         }
         if (owner->lock != NULL) {
-            pthread_mutex_lock(owner->lock);
+            fork_take(owner->lock);
         }
     }
     fork_entry = entry;
+    atomic_store(&forking, pthread_self());
+    atomic_store(&under_way, true);
 }
 
 /* Releases in the reverse order. Recursive, but the list is short: one entry for each rank, and
@@ -50,6 +70,7 @@ static void unlock_all(bool child)
 {
     struct entry_state entry = fork_entry;
 
+    atomic_store(&under_way, false); /* the owners' handlers ask for the epoch */
     unlock_from(owners, child);
     entry_leave(&entry);
 }
@@ -62,6 +83,22 @@ static void in_parent(void)
 static void in_child(void)
 {
     unlock_all(true);
+}
+
+bool fork_is_under_way(void)
+{
+    return atomic_load(&under_way) && pthread_equal(atomic_load(&forking), pthread_self());
+}
+
+/* With a lock that was held, what it protects is not touched by in_child(), either. */
+bool fork_catch_up(void)
+{
+    found_held = false;
+    catches_up = true;
+    lock_all();
+    catches_up = false;
+    unlock_all(!found_held);
+    return !found_held;
 }
 
 void fork_register(struct fork_owner *owner)

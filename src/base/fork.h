@@ -14,8 +14,10 @@
  * refused before its lock is touched. tests/table/fork_locks_test.c lists these locks and fails for
  * a lock that is neither registered nor listed.
  *
- * A direct clone(2) or _Fork(3) runs no handlers. In its child the library refuses everything that
- * was handed out before (base/process.h); a lock is free there only if no other thread held it.
+ * A direct clone(2) or _Fork(3) runs no handlers. Its child runs them late, when it first asks for
+ * its epoch (fork_catch_up()). A lock that another thread held, such as a thread of the library's
+ * own, is found then: nothing would release it, and what it protects may be half changed. Such a
+ * process is stuck (base/process.h): the library refuses everything there.
  */
 #ifndef BASE_FORK_H
 #define BASE_FORK_H
@@ -63,6 +65,17 @@ struct fork_owner {
 };
 
 void fork_register(struct fork_owner *owner);
+
+/* How before() takes a lock. */
+void fork_take(pthread_mutex_t *lock);
+
+/* Whether this thread is between the handlers. Another library's handler may ask for the epoch
+ * there, in a child whose locks this thread still holds. */
+bool fork_is_under_way(void);
+
+/* In a child that was made without the handlers: runs them now, by the only thread that knows of
+ * it. False: a lock is held by a thread that the child does not have. */
+bool fork_catch_up(void);
 
 /* False: the handlers could not be installed, and nothing may be handed out that a child must not
  * use. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/fork.h"
+#include "base/notice.h"
 
 /*
  * The page holds the epoch. It is zero in a fresh child, and the first caller there draws a new
@@ -36,6 +37,12 @@ static struct epoch_page *page;
 
 /* Both change before page is set, and in a child while it has one thread. */
 static bool uses_timer; /* the kernel's promise to wipe the page is not trusted */
+
+/* Plain memory, which a child has as its parent left it: an empty page in a process whose epoch was
+ * drawn is that of a child in which no handler has run. */
+static atomic_bool drawn;
+static atomic_bool stuck; /* also in the children of such a process */
+
 static struct {
     bool exists;
     int id;
@@ -130,6 +137,7 @@ static void empty_in_child(void)
     if (page == NULL) {
         return;
     }
+    atomic_store(&drawn, false);
     atomic_store(&page->epoch, 0);
     atomic_store(&page->secret, 0);
     atomic_store(&page->number, 0);
@@ -154,6 +162,35 @@ __attribute__((noinline)) static uint64_t draw_once(_Atomic uint64_t *cell)
     return found;
 }
 
+/* The empty page of a child in which no handler has run: they run now. A lock that a
+ * second thread of the child holds meanwhile makes the process stuck, too. */
+static bool catch_up(void)
+{
+    bool expected = true;
+
+    if (atomic_load(&page->epoch) != 0 ||
+        !atomic_compare_exchange_strong(&drawn, &expected, false)) {
+        return true;
+    }
+    if (fork_catch_up()) {
+        return true;
+    }
+    atomic_store(&stuck, true);
+    notice(PROCESS_STUCK);
+    return false;
+}
+
+/* Out of line for the same reason as timer_is_ours(). */
+__attribute__((noinline)) static uint64_t draw_epoch(void)
+{
+    if (atomic_load(&stuck) || fork_is_under_way() || (atomic_load(&drawn) && !catch_up())) {
+        return 0;
+    }
+    uint64_t epoch = draw_once(&page->epoch);
+    atomic_store(&drawn, epoch != 0);
+    return epoch;
+}
+
 uint64_t process_epoch(void)
 {
     fork_do_once(&page_once, map_page);
@@ -161,7 +198,12 @@ uint64_t process_epoch(void)
         return 0;
     }
     uint64_t epoch = atomic_load_explicit(&page->epoch, memory_order_acquire);
-    return epoch != 0 ? epoch : draw_once(&page->epoch);
+    return epoch != 0 ? epoch : draw_epoch();
+}
+
+bool process_is_stuck(void)
+{
+    return process_epoch() == 0 && (atomic_load(&stuck) || fork_is_under_way());
 }
 
 uint64_t process_next_number(void)

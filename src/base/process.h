@@ -17,6 +17,15 @@
  * forked child. 0 when it is unavailable; then nothing may be handed out. Thread safe. */
 uint64_t process_epoch(void);
 
+/* Whether this process was made by clone(2) or _Fork(3) while another thread held a lock of the
+ * library; also in a child of fork(3) until the library's handler has run. What that lock protects may be half changed, so there is no epoch, nothing is handed out
+ * and nothing recorded. Thread safe. */
+bool process_is_stuck(void);
+
+#define PROCESS_STUCK                                                                              \
+    "this process was made by clone(2) while another thread held a lock of the library, which "    \
+    "refuses everything here; make it by fork(3), or call exec(3) in it"
+
 /* 1, 2, 3 ... in this process, and again from 1 in a forked child; always 0 without an epoch.
  * Thread safe. */
 uint64_t process_next_number(void);

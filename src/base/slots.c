@@ -44,9 +44,9 @@ static pthread_mutex_t growth_lock = PTHREAD_MUTEX_INITIALIZER;
 static void lock_all(void)
 {
     for (unsigned i = 0; i < THREAD_SHARDS; i++) {
-        pthread_mutex_lock(&shard_locks[i].lock);
+        fork_take(&shard_locks[i].lock);
     }
-    pthread_mutex_lock(&growth_lock);
+    fork_take(&growth_lock);
 }
 
 static void unlock_all(void)
@@ -248,10 +248,11 @@ static struct slot *take_any(struct slots *table, bool *ret_limit)
 void *slots_new(struct slots *table, bool *ret_limit)
 {
     const unsigned shard = shard_of_thread();
+    const bool stuck = process_is_stuck();
     bool limit = false;
 
-    struct slot *slot = take_own(table, shard);
-    if (slot == NULL) {
+    struct slot *slot = stuck ? NULL : take_own(table, shard);
+    if (slot == NULL && !stuck) {
         slot = take_any(table, &limit);
     }
     if (ret_limit != NULL) {

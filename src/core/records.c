@@ -17,6 +17,7 @@
 #include "audit/encode.h"
 #include "audit/memory.h"
 #include "audit/record_names.h"
+#include "base/fork.h"
 #include "base/process.h"
 #include "identity/cut.h"
 #include "identity/read.h"
@@ -99,6 +100,10 @@ enum miguard_status audit_write_id(struct audit *audit, const struct audit_event
 {
     struct text line = TEXT_EMPTY;
 
+    ret_id[0] = '\0';
+    if (process_is_stuck()) {
+        return MIGUARD_AUDIT_FAILED;
+    }
     note_process(audit);
     bool kept = encode_record(audit, event, &line, ret_id) &&
                 audit->record(audit->data, line.data, line.length);
@@ -120,7 +125,7 @@ enum miguard_status audit_write(struct audit *audit, const struct audit_event *e
 /* Across fork(2), called by guard.c. */
 void audit_lock(struct audit *audit)
 {
-    pthread_mutex_lock(&audit->lock);
+    fork_take(&audit->lock);
 }
 
 void audit_unlock(struct audit *audit, bool child)

@@ -32,7 +32,7 @@ static struct shard {
 static void lock_shards(void)
 {
     for (int i = 0; i < SHARDS; i++) {
-        pthread_mutex_lock(&shards[i].lock);
+        fork_take(&shards[i].lock);
     }
 }
 

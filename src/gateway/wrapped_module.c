@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/process.h"
 #include "gateway/wrapped.h"
 #include "miguard/shim.h"
 
@@ -332,7 +333,8 @@ static void note_host(struct wrapped_module *wrapped, MI_Uint32 host_version)
 MI_Module *miguard_wrap_module(MI_Server *server, MI_Module *module)
 {
     ENTRY_UNCANCELLED;
-    if (module == NULL || !is_known_layout(module) || !schema_sound(module->schemaDecl)) {
+    if (process_is_stuck() || module == NULL || !is_known_layout(module) ||
+        !schema_sound(module->schemaDecl)) {
         return NULL;
     }
     MI_Uint32 host_version = version_of(server);

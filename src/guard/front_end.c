@@ -13,6 +13,7 @@
 #include "base/entry.h"
 #include "base/error.h"
 #include "base/fork.h"
+#include "base/process.h"
 #include "base/utf8.h"
 #include "model/operation.h"
 #include "model/record_limits.h"
@@ -200,6 +201,9 @@ enum miguard_status miguard_front_end_register(const char *component, const char
     if (ret_front_end == NULL) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "front end",
                          "component, actions or ret_front_end is missing");
+    }
+    if (process_is_stuck()) {
+        return error_set(reterr, MIGUARD_BAD_STATE, 0, "front end", PROCESS_STUCK);
     }
     enum miguard_status status = check_front_end(component, actions, action_count, reterr);
     if (status != MIGUARD_OK) {

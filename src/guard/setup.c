@@ -505,6 +505,10 @@ static void set_up_default(void)
  * From then on guard_enter_open() finds that done. */
 static void enter_locked(void)
 {
+    if (process_is_stuck()) {
+        guard_add_user();
+        return;
+    }
     start();
     pthread_mutex_lock(&process_guard.lock);
     set_up_default();
@@ -657,7 +661,8 @@ static enum miguard_status reload(struct miguard_error *reterr)
 enum miguard_status miguard_reload(struct miguard_error *reterr)
 {
     ENTRY_UNCANCELLED;
-    return reload(reterr);
+    return process_is_stuck() ? error_set(reterr, MIGUARD_BAD_STATE, 0, "reload", PROCESS_STUCK)
+                              : reload(reterr);
 }
 
 const char *miguard_version(void)

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/pin.h"
+#include "base/process.h"
 #include "miguard/guard.h"
 
 /* The note points to this. Other versions read it: members are only added at the end. */
@@ -95,6 +96,9 @@ enum miguard_status copy_claim(struct miguard_error *reterr)
     static atomic_bool done;
     struct search search = {.found = NULL};
 
+    if (process_is_stuck()) {
+        return error_set(reterr, MIGUARD_BAD_STATE, 0, "copy", PROCESS_STUCK);
+    }
     if (atomic_load_explicit(&done, memory_order_acquire)) {
         return MIGUARD_OK;
     }

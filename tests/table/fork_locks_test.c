@@ -7,6 +7,10 @@
  * forks, and the child makes a round of its own, which must end. What the thread stopped with is
  * also what the child must be refused: the session, the server and the context of its parent.
  *
+ * The same with a child of clone(2), which runs no handlers. There the lock is found held: the
+ * process is stuck, is refused what is new, too, and does not hang. Where no lock was held it goes
+ * on as after fork(2).
+ *
  * The second part reads the sources: each lock that they declare is in a table below, either as
  * registered (base/fork.h) or with the reason why it need not be. A new one is in neither.
  */
@@ -15,15 +19,18 @@
 #include <ftw.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fork.h"
 #include "miguard.h"
 #include "miguard/gate.h"
 #include "miguard/host.h"
@@ -395,6 +402,34 @@ static MI_Module *main_of_keeper(MI_Server *server)
     return &module;
 }
 
+/* A handler of fork(3) that was there before the library's, and so runs in the child while the
+ * library's locks are held: it is refused, and does not wait for them. */
+static void early_handler(void)
+{
+    MI_Operation operation = MI_OPERATION_NULL;
+    const MI_Instance *instance = NULL;
+    MI_Boolean more = MI_FALSE;
+    MI_Result result = MI_RESULT_OK;
+
+    if (!atomic_load(&inherited.kept)) {
+        return;
+    }
+    alarm(CHILD_SECONDS);
+    MI_Session_TestConnection(&inherited.local, 0, NULL, &operation);
+    (void)MI_Operation_GetInstance(&operation, &instance, &more, &result, NULL, NULL);
+    if (result != MI_RESULT_INVALID_PARAMETER) {
+        _exit(6);
+    }
+}
+
+static void register_early(void)
+{
+    (void)pthread_atfork(NULL, NULL, early_handler);
+}
+
+/* Runs before all constructors. */
+__attribute__((section(".preinit_array"), used)) static void (*const early)(void) = register_early;
+
 static void make_inherited(void)
 {
     const struct miguard_host_options options = {.wrap = miguard_wrap_module};
@@ -445,7 +480,7 @@ static int count_refusals(void)
     return refused;
 }
 
-enum { REFUSALS = 7 };
+enum { REFUSALS = 7, STUCK = 40 };
 
 static void in_child(void)
 {
@@ -462,8 +497,94 @@ static void in_child(void)
     _exit(refused == REFUSALS ? 0 : 3);
 }
 
+/* As _Fork(3) and programs that call the kernel themselves: no handler runs. */
+static pid_t by_clone(void)
+{
+    return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+}
+
+/* What is new is refused in a process that is stuck, and in its children. */
+static bool all_refused(void)
+{
+    static const char *const actions[] = {"read"};
+    struct miguard_gate_options gate = MIGUARD_GATE_OPTIONS_INIT;
+    struct miguard_front_end *front_end = NULL;
+    MI_Server server = {0};
+    MI_Module module = {
+        .version = MI_VERSION, .charSize = sizeof(MI_Char), .dynamicProviderFT = &provider};
+
+    gate.scope = MIGUARD_GATE_THREAD;
+    return miguard_gate_close(&gate, NULL) == MIGUARD_BAD_STATE &&
+           miguard_reload(NULL) == MIGUARD_BAD_STATE &&
+           miguard_front_end_register("stuck", actions, 1, &front_end, NULL) == MIGUARD_BAD_STATE &&
+           miguard_wrap_module(&server, &module) == NULL &&
+           (nobody == NULL || (miguard_switch_to(nobody, NULL) == MIGUARD_BAD_STATE &&
+                               miguard_drop(nobody, NULL) == MIGUARD_BAD_STATE));
+}
+
+static bool is_stuck(void)
+{
+    struct miguard_host *host = NULL;
+    struct miguard_error error = {0};
+
+    return miguard_host_new(NULL, &host, &error) == MIGUARD_BAD_STATE &&
+           strstr(error.detail, "clone(2)") != NULL;
+}
+
+/* An owner's handler: not for what may be half changed. */
+static bool handler_ran;
+
+static void note_handler(void)
+{
+    handler_ran = true;
+}
+
+FORK_OWNER(noting, .rank = FORK_ONCE, .in_child = note_handler);
+
+static void in_cloned_child(void)
+{
+    int status = 0;
+
+    alarm(CHILD_SECONDS);
+    if (count_refusals() != REFUSALS) {
+        _exit(3);
+    }
+    bool stuck = is_stuck();
+    if (stuck == handler_ran) {
+        _exit(5);
+    }
+    if (!stuck) {
+        _exit(0);
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(is_stuck() && all_refused() ? 0 : 1);
+    }
+    (void)waitpid(child, &status, 0);
+    _exit(all_refused() && status == 0 ? STUCK : 4);
+}
+
+/* Whether the log has a record of that process. */
+static bool has_records(pid_t process)
+{
+    char *line = NULL, pid[32];
+    size_t size = 0;
+    bool found = false;
+    FILE *file = fopen(log_path(), "re");
+
+    snprintf(pid, sizeof(pid), "\"pid\":%d,", (int)process);
+    while (!found && file != NULL && getline(&line, &size, file) > 0) {
+        found = strstr(line, pid) != NULL;
+    }
+    free(line);
+    if (file != NULL) {
+        fclose(file);
+    }
+    return found;
+}
+
 /* How the child ended: 0 as it should. */
-static int fork_while_stopped_at(const void *place)
+static int fork_while_stopped_at(const void *place, bool clones)
 {
     pthread_t thread;
     int status = 0;
@@ -476,14 +597,21 @@ static int fork_while_stopped_at(const void *place)
     for (int i = 0; i < 2000 && !atomic_load(&stopped); i++) {
         sleep_ms(1);
     }
-    pid_t child = fork();
+    if (clones) {
+        sleep_ms(HELD_MS / 2); /* the others may be in malloc(3), whose locks the child inherits */
+    }
+    pid_t child = clones ? by_clone() : fork();
     if (child == 0) {
-        in_child();
+        (clones ? in_cloned_child : in_child)();
     }
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
     pthread_join(thread, NULL);
     atomic_store(&stop_at, NULL);
+    if (clones) {
+        check("a clone has records, but not one that is stuck",
+              has_records(child) == (status == 0));
+    }
     if (WIFEXITED(status)) {
         return WEXITSTATUS(status);
     }
@@ -501,6 +629,15 @@ static void tell_place(const void *place, int answer)
            answer == 14 ? ", it hung" : "");
 }
 
+static void try_place(const void *place, int answer, int right)
+{
+    passed += answer == right;
+    failed += answer != right;
+    if (answer != right) {
+        tell_place(place, answer);
+    }
+}
+
 static void test_places(void)
 {
     pthread_t thread;
@@ -514,17 +651,19 @@ static void test_places(void)
     }
     atomic_store(&looking, false);
     check("the round comes to at least 60 places", atomic_load(&place_count) >= 60);
-    unsigned reached = 0;
+    unsigned reached = 0, stuck = 0;
     for (unsigned i = 0; i < atomic_load(&place_count); i++) {
-        int answer = fork_while_stopped_at(places[i]);
-        reached += atomic_load(&stopped);
-        passed += answer == 0;
-        failed += answer != 0;
-        if (answer != 0) {
-            tell_place(places[i], answer);
+        try_place(places[i], fork_while_stopped_at(places[i], false), 0);
+        if (atomic_load(&stopped)) {
+            int answer = fork_while_stopped_at(places[i], true);
+            stuck += answer == STUCK;
+            reached++;
+            try_place(places[i], answer, answer == STUCK ? STUCK : 0);
         }
     }
-    printf("places: %u found, %u stopped at\n", atomic_load(&place_count), reached);
+    printf("places: %u found, %u stopped at, %u clones stuck\n", atomic_load(&place_count), reached,
+           stuck);
+    check("a lock that is held is found in a clone", !CAN_STOP || stuck > 20);
 }
 
 /* ---- the sources ----------------------------------------------------------------------------- */

@@ -18,6 +18,7 @@
 
 #include "audit/file/file_internal.h"
 #include "base/clock.h"
+#include "base/fork.h"
 
 /* ---- what must still be the log's ------------------------------------------------------------ */
 
@@ -270,9 +271,9 @@ bool file_lock(struct log_file *file, enum audit_loss *ret_loss)
  * owner takes it. */
 void file_fork_lock(struct log_file *file)
 {
-    pthread_mutex_lock(&file->local);
-    pthread_mutex_lock(&file->sync_lock);
-    pthread_mutex_lock(&file->background_lock);
+    fork_take(&file->local);
+    fork_take(&file->sync_lock);
+    fork_take(&file->background_lock);
 }
 
 /* The conditions are made anew in a child: they count waiting threads, which are all with the

@@ -68,6 +68,9 @@ enum miguard_status miguard_host_new(const struct miguard_host_options *options,
     if (ret_host == NULL) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "host", "no place for the host");
     }
+    if (process_is_stuck()) {
+        return error_set(reterr, MIGUARD_BAD_STATE, 0, "host", PROCESS_STUCK);
+    }
     if (!pin_in_memory()) { /* a detached thread may still run its last lines after the free */
         return error_set(reterr, MIGUARD_NOT_SUPPORTED, 0, "host",
                          "this copy cannot be kept from being unloaded");
