@@ -74,7 +74,9 @@ struct miguard_gate_options {
  * and failed its test; the guard goes on checking every call). After an error no_new_privs may be
  * set.
  *
- * Thread safe. Not async-signal safe. It allocates; switching through the gate does not.
+ * Thread safe. Not async-signal safe. It allocates, and needs 130 KB at a time that malloc(3) can
+ * give: libseccomp, which makes the filter, does not survive less. Switching through the gate does
+ * not allocate.
  */
 MIGUARD_API MIGUARD_CHECKED enum miguard_status
 miguard_gate_close(const struct miguard_gate_options *options, struct miguard_error *reterr);
