@@ -28,6 +28,7 @@
 #include "base/futex.h"
 #include "base/pin.h"
 #include "base/process.h"
+#include "base/reserve.h"
 #include "identity/identity.h"
 
 enum {
@@ -213,11 +214,19 @@ static enum directory_result ask_groups(struct question *question)
     return DIRECTORY_TOO_LARGE;
 }
 
-/* Blocks as long as the services of nsswitch.conf(5) do. */
+/* Blocks as long as the services of nsswitch.conf(5) do. glibc 2.36 does not survive it when memory
+ * runs out while it reads that file: it fails an assertion, or follows a null pointer. */
 static void ask(struct question *question)
 {
+    struct reserve reserve;
+
+    if (!reserve_take(&reserve)) {
+        question->result = DIRECTORY_NO_MEMORY;
+        return;
+    }
     question->result =
         question->kind == GROUPS_OF_USER ? ask_groups(question) : ask_entry(question);
+    reserve_end(&reserve);
 }
 
 /* ---- in a separate thread ---------------------------------------------------------------------

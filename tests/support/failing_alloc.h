@@ -2,7 +2,8 @@
 /*
  * An allocator that fails when a test says so, in place of src/base/alloc.c: to be included by one
  * file of a fault test, which is linked before the library. It counts the blocks that are out, so
- * that a leak shows.
+ * that a leak shows. A reserve (src/base/reserve.h) is one block here, since no test needs to see
+ * each of its pieces fail; tests/table/little_memory_test.c has those.
  */
 #ifndef SUPPORT_FAILING_ALLOC_H
 #define SUPPORT_FAILING_ALLOC_H
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/reserve.h"
 
 static long countdown = -1;      /* allocations that still succeed; -1: all do */
 static bool keeps_failing;       /* all behind the one that fails fail, too */
@@ -51,6 +53,21 @@ void base_free(void *block)
 {
     outstanding -= block != NULL;
     free(block);
+}
+
+bool reserve_take(struct reserve *ret)
+{
+    void *block = base_alloc(1, 1);
+
+    if (block != NULL) {
+        ret->kept = block;
+    }
+    return block != NULL;
+}
+
+void reserve_end(struct reserve *reserve)
+{
+    base_free(reserve->kept);
 }
 
 #endif

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The gate is closed by a process that has hardly any memory left: a child takes all that its limit
- * of address space gives, gives some of it back, in one piece or in many, and closes the gate. That
- * succeeds or says NO_MEMORY. libseccomp 2.5.4, which makes the filter, follows null pointers,
- * frees twice, or never ends when its memory runs out.
+ * Operations that call libraries which do not survive that their memory runs out, in a process that
+ * has hardly any left: a child takes all that its limit of address space gives, gives some of it
+ * back, in one piece or in many, and makes the call. It succeeds or says that memory is out.
+ * libseccomp 2.5.4, which makes the gate's filter, follows null pointers, frees twice, or never
+ * ends; glibc 2.36 fails an assertion when it reads nsswitch.conf(5), and follows a null pointer.
+ * Then the reserve that is taken for both (base/reserve.h): what is free behind it is the
+ * process's, whatever others take meanwhile.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -19,11 +22,12 @@
 #include <unistd.h>
 
 #include "base/reserve.h"
+#include "identity/directory.h"
 #include "miguard/gate.h"
 #include "support/lacks.h"
 #include "support/raw.h"
 
-enum { CLOSED = 1, NO_MEMORY = 2, WRONG = 3, CHILD_SECONDS = 60 };
+enum { DONE = 1, NO_MEMORY = 2, WRONG = 3, CHILD_SECONDS = 60 };
 enum { KIB = 1024, STACK = 512 * KIB, LARGEST = 256, FAR = 4096 };
 
 /* How the program has set the C library's allocator, and which of its arenas is used. */
@@ -32,15 +36,19 @@ enum setting { PLAIN, THRESHOLDS, TRIMMED, ON_THREAD, SETTINGS };
 static const char *const setting_names[] = {"", ", mmap threshold of 32 KiB",
                                             ", all that is free is trimmed", ", on a thread"};
 
+enum what { GATE, DIRECTORY, RESERVE, WHATS };
+
+static const char *const what_names[] = {"gate", "directory", "reserve"};
+
 struct row {
     size_t kib;   /* given back */
     size_t piece; /* in pieces of that size, between which there is memory in use; 0: in one */
     enum setting setting;
     bool unprivileged; /* the filter is made twice, and a thread loads it first */
-    bool reserve;      /* the reserve alone, in place of the gate */
+    enum what what;
 };
 
-static int passed, failed, closed, refused;
+static int passed, failed, done, refused;
 
 /* ---- a process without memory ---------------------------------------------------------------- */
 
@@ -120,7 +128,19 @@ static _Noreturn void close_gate(void)
         (miguard_gate_state().scope == MIGUARD_GATE_THREAD) != refuses) {
         _exit(WRONG);
     }
-    _exit(status == MIGUARD_OK ? CLOSED : status == MIGUARD_NO_MEMORY ? NO_MEMORY : WRONG);
+    _exit(status == MIGUARD_OK ? DONE : status == MIGUARD_NO_MEMORY ? NO_MEMORY : WRONG);
+}
+
+/* The first question of the process, for which nsswitch.conf(5) is read. */
+static _Noreturn void ask_directory(void)
+{
+    struct directory_entry entry = {0};
+    const enum directory_result result =
+        directory_by_id(DIRECTORY_GROUP, 0, DIRECTORY_FOREVER, &entry);
+
+    _exit(result == DIRECTORY_FOUND || result == DIRECTORY_NONE         ? DONE
+          : result == DIRECTORY_NO_MEMORY || result == DIRECTORY_FAILED ? NO_MEMORY
+                                                                        : WRONG);
 }
 
 /* As much and in as small blocks as libseccomp does, while no more can be had than there is. */
@@ -141,7 +161,7 @@ static _Noreturn void use_reserve(void)
         used += size;
     }
     reserve_end(&reserve);
-    _exit(CLOSED);
+    _exit(DONE);
 }
 
 /* The thread has been started before, and so has an arena of its own. */
@@ -157,10 +177,14 @@ static void *with_little(void *argument)
     for (size_t i = 0; i < given.count; i++) {
         free(given.given[i]);
     }
-    if (row->reserve) {
+    switch (row->what) {
+    case GATE:
+        close_gate();
+    case DIRECTORY:
+        ask_directory();
+    default:
         use_reserve();
     }
-    close_gate();
 }
 
 static _Noreturn void run(struct row *row)
@@ -197,28 +221,28 @@ static void try_row(struct row *row)
     }
     (void)waitpid(child, &status, 0);
     const bool good =
-        WIFEXITED(status) && (WEXITSTATUS(status) == CLOSED || WEXITSTATUS(status) == NO_MEMORY);
+        WIFEXITED(status) && (WEXITSTATUS(status) == DONE || WEXITSTATUS(status) == NO_MEMORY);
     passed += good;
     failed += !good;
-    closed += good && WEXITSTATUS(status) == CLOSED;
+    done += good && WEXITSTATUS(status) == DONE;
     refused += good && WEXITSTATUS(status) == NO_MEMORY;
     if (!good) {
-        printf("FAILED: %zu KiB given back, in pieces of %zu (0: one)%s%s%s: %s %d\n", row->kib,
-               row->piece, setting_names[row->setting], row->unprivileged ? ", unprivileged" : "",
-               row->reserve ? ", the reserve" : "",
+        printf("FAILED: %s: %zu KiB given back, in pieces of %zu (0: one)%s%s: %s %d\n",
+               what_names[row->what], row->kib, row->piece, setting_names[row->setting],
+               row->unprivileged ? ", unprivileged" : "",
                WIFSIGNALED(status) ? "killed by signal" : "exit status",
                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     }
 }
 
-static void try_sizes(size_t piece, enum setting setting, bool unprivileged, bool reserve)
+static void try_sizes(size_t piece, enum setting setting, enum what what, bool unprivileged)
 {
     const size_t step = getenv("QUICK") != NULL ? 16 : 4; /* beside the powers of two */
     const size_t largest = piece == 0 && setting == ON_THREAD ? FAR : LARGEST;
 
     for (size_t kib = 0; kib <= largest; kib += kib < LARGEST ? 1 : 64) {
         if ((kib & (kib - 1)) == 0 || kib % step == 0) {
-            try_row(&(struct row){kib, piece, setting, unprivileged, reserve});
+            try_row(&(struct row){kib, piece, setting, unprivileged, what});
         }
     }
 }
@@ -254,21 +278,21 @@ int main(void)
         why = "no seccomp filter can be had here";
     }
     if (why != NULL) {
-        printf("skip: gate without memory: %s\n0 passed, 0 failed, 1 skipped\n", why);
+        printf("skip: calls with little memory: %s\n0 passed, 0 failed, 1 skipped\n", why);
         return 0;
     }
     for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
         for (enum setting setting = PLAIN; setting < SETTINGS; setting++) {
-            try_sizes(pieces[i], setting, false, false);
-            try_sizes(pieces[i], setting, false, true);
+            for (enum what what = GATE; what < WHATS; what++) {
+                try_sizes(pieces[i], setting, what, false);
+            }
             if (geteuid() == 0) {
-                try_sizes(pieces[i], setting, true, false);
+                try_sizes(pieces[i], setting, GATE, true);
             }
         }
     }
-    printf("%d gates were closed or reserves used, %d times there was no memory\n", closed,
-           refused);
-    if (closed == 0 || refused == 0) {
+    printf("%d were done, for %d there was no memory\n", done, refused);
+    if (done == 0 || refused == 0) {
         printf("FAILED: what is given back is too little or too much to tell anything\n");
         failed++;
     }
