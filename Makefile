@@ -362,7 +362,7 @@ $(OUT)/tests/table/limits_test: private LINKHARD += $(addprefix -Wl$(comma)--wra
 $(OUT)/tests/table/limits_test $(OUT)/tests/table/surroundings_test: | $(cli) $(OUT)/providers/file.so
 $(OUT)/tests/table/directory_test: | $(nss_module) $(cli) $(OUT)/providers/file.so
 $(OUT)/tests/live/examples_test: | $(examples)
-$(OUT)/tests/live/both_hosts_test: | $(providers)
+$(OUT)/tests/live/both_hosts_test $(OUT)/tests/fault/library_memory_fault_test: | $(providers)
 $(OUT)/tests/live/shim_test: | $(shim_parts) $(cli) $(OUT)/providers/account.so
 
 # The rows of the MI functions, the demonstration and the bench are several files.
