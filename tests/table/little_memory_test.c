@@ -36,16 +36,16 @@ enum setting { PLAIN, THRESHOLDS, TRIMMED, ON_THREAD, SETTINGS };
 static const char *const setting_names[] = {"", ", mmap threshold of 32 KiB",
                                             ", all that is free is trimmed", ", on a thread"};
 
-enum what { GATE, DIRECTORY, RESERVE, WHATS };
+enum subject { GATE, DIRECTORY, RESERVE, SUBJECTS };
 
-static const char *const what_names[] = {"gate", "directory", "reserve"};
+static const char *const subject_names[] = {"gate", "directory", "reserve"};
 
 struct row {
     size_t kib;   /* given back */
     size_t piece; /* in pieces of that size, between which there is memory in use; 0: in one */
     enum setting setting;
     bool unprivileged; /* the filter is made twice, and a thread loads it first */
-    enum what what;
+    enum subject subject;
 };
 
 static int passed, failed, done, refused;
@@ -177,7 +177,7 @@ static void *with_little(void *argument)
     for (size_t i = 0; i < given.count; i++) {
         free(given.given[i]);
     }
-    switch (row->what) {
+    switch (row->subject) {
     case GATE:
         close_gate();
     case DIRECTORY:
@@ -228,21 +228,21 @@ static void try_row(struct row *row)
     refused += good && WEXITSTATUS(status) == NO_MEMORY;
     if (!good) {
         printf("FAILED: %s: %zu KiB given back, in pieces of %zu (0: one)%s%s: %s %d\n",
-               what_names[row->what], row->kib, row->piece, setting_names[row->setting],
+               subject_names[row->subject], row->kib, row->piece, setting_names[row->setting],
                row->unprivileged ? ", unprivileged" : "",
                WIFSIGNALED(status) ? "killed by signal" : "exit status",
                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     }
 }
 
-static void try_sizes(size_t piece, enum setting setting, enum what what, bool unprivileged)
+static void try_sizes(size_t piece, enum setting setting, enum subject subject, bool unprivileged)
 {
     const size_t step = getenv("QUICK") != NULL ? 16 : 4; /* beside the powers of two */
     const size_t largest = piece == 0 && setting == ON_THREAD ? FAR : LARGEST;
 
     for (size_t kib = 0; kib <= largest; kib += kib < LARGEST ? 1 : 64) {
         if ((kib & (kib - 1)) == 0 || kib % step == 0) {
-            try_row(&(struct row){kib, piece, setting, unprivileged, what});
+            try_row(&(struct row){kib, piece, setting, unprivileged, subject});
         }
     }
 }
@@ -283,8 +283,8 @@ int main(void)
     }
     for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
         for (enum setting setting = PLAIN; setting < SETTINGS; setting++) {
-            for (enum what what = GATE; what < WHATS; what++) {
-                try_sizes(pieces[i], setting, what, false);
+            for (enum subject subject = GATE; subject < SUBJECTS; subject++) {
+                try_sizes(pieces[i], setting, subject, false);
             }
             if (geteuid() == 0) {
                 try_sizes(pieces[i], setting, GATE, true);
