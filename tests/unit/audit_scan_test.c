@@ -946,6 +946,118 @@ START_TEST(only_is_all)
 }
 END_TEST
 
+/* ---- a literal -------------------------------------------------------------------------------
+ */
+
+static bool has_class(const void *class_name, const struct record *record)
+{
+    return record_is(record, RECORD_CLASS, class_name);
+}
+
+/* The records of the class, as one text, and how many lines were looked at. */
+static struct text read_class(const char *class_name, const char *literal, size_t count,
+                              enum read_order order, unsigned threads, uint64_t *ret_looked_at)
+{
+    const struct scan_filter filter = {.matches = has_class,
+                                       .context = class_name,
+                                       .wanted = {.list = {RECORD_CLASS}, .count = 1},
+                                       .literal = literal};
+    const char *files[FILES] = {paths[0], paths[1], paths[2]}, *fault = NULL;
+    struct text out = TEXT_EMPTY;
+    struct log_reader *reader = NULL;
+    struct record record;
+    struct read_place place;
+    enum read_result result;
+
+    ck_assert_int_eq(read_open(files, count, order, &reader, NULL), MIGUARD_OK);
+    ck_assert(read_only(reader, &filter, threads));
+    while ((result = read_next(reader, &record, &place, &fault)) != READ_END) {
+        ck_assert_int_ne(result, READ_FAILED);
+        if (result == READ_RECORD) {
+            text_format(&out, "%s@%llu ", place.file, (unsigned long long)place.offset);
+            text_append_bytes(&out, record.line, record.length);
+            text_append(&out, "\n");
+        }
+    }
+    *ret_looked_at = read_count(reader);
+    read_close(reader);
+    ck_assert(!out.failed);
+    return out;
+}
+
+/* Lines without the text are passed, and the records are the same; the class is written with an
+ * escape in some of them, and names that cannot be looked for by their bytes are found as well. */
+START_TEST(literal_is_all)
+{
+    static const char *const names[] = {"MG_File", "CIM_Process", "nowhere", ""};
+    uint64_t state = 900 + (uint64_t)_i, all, some;
+    const size_t count = 1 + next_random(&state) % FILES;
+    const char *name = names[next_random(&state) % 4];
+    const enum read_order order = next_random(&state) % 3 == 0 ? READ_BY_TIME : READ_BY_FILE;
+
+    make_folder();
+    for (size_t i = 0; i < count; i++) {
+        make_log(paths[i], &state, next_random(&state) % 5 == 0);
+    }
+    struct text expected = read_class(name, NULL, count, order, 1, &all);
+    for (unsigned threads = 1; threads <= 3; threads += 2) {
+        struct text got = read_class(name, name, count, order, threads, &some);
+        ck_assert_uint_eq(got.length, expected.length);
+        ck_assert(got.length == 0 || memcmp(expected.data, got.data, got.length) == 0);
+        ck_assert_uint_le(some, all);
+        text_release(&got);
+    }
+    text_release(&expected);
+    remove_folder();
+}
+END_TEST
+
+/* What is passed, and what is not: an escape, a name with another byte, files that are merged. */
+START_TEST(literal_passes)
+{
+    static const char *const lines[] = {
+        "{\"@timestamp\":\"2026-03-01T00:00:01Z\",\"miguard\":{\"class\":\"MG_File\"}}",
+        "{\"@timestamp\":\"2026-03-01T00:00:02Z\",\"miguard\":{\"class\":\"Other\"}}",
+        "{\"@timestamp\":\"2026-03-01T00:00:03Z\",\"miguard\":{\"class\":\"MG_\\u0046ile\"}}",
+        "{\"@timestamp\":\"2026-03-01T00:00:04Z\",\"miguard\":{\"class\":\"a \\\"b\\\"\"}}",
+        "{\"@timestamp\":\"2026-03-01T00:00:05Z\",\"miguard\":{\"class\":\"a\\/b\"}}",
+        "no record",
+    };
+    static const struct {
+        const char *name;
+        enum read_order order;
+        uint64_t looked_at;
+        int found; /* of each file */
+    } rows[] = {
+        {"MG_File", READ_BY_FILE, 2 * 2, 2}, {"MG_File", READ_BY_TIME, 2 * 5, 2},
+        {"nowhere", READ_BY_FILE, 2 * 1, 0}, {"a \"b\"", READ_BY_FILE, 2 * 5, 1},
+        {"a/b", READ_BY_FILE, 2 * 5, 1},
+    };
+
+    make_folder();
+    for (int i = 0; i < 2; i++) {
+        FILE *file = fopen(paths[i], "we");
+        ck_assert_ptr_nonnull(file);
+        for (size_t j = 0; j < sizeof(lines) / sizeof(lines[0]); j++) {
+            fprintf(file, "%s\n", lines[j]);
+        }
+        fclose(file);
+    }
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t looked_at;
+        int found = 0;
+        struct text got = read_class(rows[i].name, rows[i].name, 2, rows[i].order, 1, &looked_at);
+        for (size_t at = 0; at < got.length; at++) {
+            found += got.data[at] == '\n';
+        }
+        ck_assert_msg(looked_at == rows[i].looked_at && found == 2 * rows[i].found,
+                      "row %zu: %llu looked at, %d found", i, (unsigned long long)looked_at, found);
+        text_release(&got);
+    }
+    remove_folder();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("audit_scan");
@@ -972,6 +1084,8 @@ int main(void)
     tcase_add_test(all, depth_is_counted);
     int loops = getenv("EMULATED") != NULL ? 3 : getenv("QUICK") != NULL ? 18 : 180;
     tcase_add_loop_test(all, only_is_all, 0, loops);
+    tcase_add_loop_test(all, literal_is_all, 0, loops);
+    tcase_add_test(all, literal_passes);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -23,7 +23,7 @@
 
 /* How many matches are listed when there is more than one, and the bytes that an id may have.
  * AROUND: records before and behind, in a large log, among which the session's are looked for. */
-enum { CANDIDATES = 5, LONGEST = 128, AROUND = 4000 };
+enum { CANDIDATES = 5, LONGEST = 128, AROUND = 4000, SESSION_TEXT = 64 };
 
 struct request {
     struct word_list words; /* as given: the id, then files */
@@ -235,7 +235,7 @@ static int find(struct request *request)
 /* Both have the field, with the same content. */
 static bool same_field(const struct record *a, const struct record *b, enum record_field field)
 {
-    char text[64];
+    char text[SESSION_TEXT];
 
     return export_has(a, field) && record_text(a, field, text, sizeof(text)) < sizeof(text) &&
            record_is(b, field, text);
@@ -281,10 +281,12 @@ static bool relate(struct request *request, const struct record *other)
  * gone by then. */
 static int find_related(struct request *request, const struct record *record)
 {
+    char session[SESSION_TEXT];
     const struct scan_filter filter = {
         .matches = same_session,
         .context = record,
-        .wanted = {.list = {RECORD_SESSION, RECORD_ENTITY, RECORD_EVENT_ID}, .count = 3}};
+        .wanted = {.list = {RECORD_SESSION, RECORD_ENTITY, RECORD_EVENT_ID}, .count = 3},
+        .literal = session};
     struct narrow_bounds bounds = narrow_all;
     bool narrowed = false;
     struct log_reader *reader = NULL;
@@ -298,7 +300,8 @@ static int find_related(struct request *request, const struct record *record)
         return CLI_YES;
     }
     request->related.searched = true;
-    if (!export_has(record, RECORD_SESSION)) {
+    if (!export_has(record, RECORD_SESSION) ||
+        record_text(record, RECORD_SESSION, session, sizeof(session)) >= sizeof(session)) {
         return CLI_YES;
     }
     if (!request->whole && record_number(record, RECORD_SEQUENCE, &bounds.first)) {

@@ -18,6 +18,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -44,6 +45,7 @@ enum { SECOND_LENGTH = 19 };
 struct scan {
     struct scan_filter filter;
     bool times;
+    const char *literal; /* NULL: all lines are looked at */
     /* of scan_set_times(): */
     bool bounded;
     char start[SECOND_LENGTH + 1], end[SECOND_LENGTH + 1];
@@ -415,6 +417,20 @@ static const char *line_end(struct worker *worker, const struct scan_piece *piec
     return *ret_like ? line + length : memchr(line, '\n', left);
 }
 
+/* newline: behind the line at `at`; NULL: the file ends in it, or it is too long to be read. */
+static void take_one(struct worker *worker, struct scan_piece *piece, size_t at,
+                     const char *newline, bool like)
+{
+    const size_t length = (newline != NULL ? (size_t)(newline - piece->buffer) : piece->end) - at;
+
+    if (length > RECORD_MAX_LINE) {
+        settle_time(worker, piece, at);
+        take_long_line(worker->scan, piece, at);
+    } else if (newline != NULL || length > 0) {
+        take_line(worker, piece, at, length, newline != NULL, like);
+    }
+}
+
 /* Lines that begin before piece->to. */
 static void take_lines(struct worker *worker, struct scan_piece *piece, size_t at)
 {
@@ -423,17 +439,59 @@ static void take_lines(struct worker *worker, struct scan_piece *piece, size_t a
     piece->first_line = at;
     while (piece->failed == NULL && piece->start + at < piece->to) {
         const char *newline = line_end(worker, piece, at, &like);
-        size_t length = (newline != NULL ? (size_t)(newline - piece->buffer) : piece->end) - at;
-        if (length > RECORD_MAX_LINE) {
-            settle_time(worker, piece, at);
-            take_long_line(worker->scan, piece, at);
-        } else if (newline != NULL || length > 0) {
-            take_line(worker, piece, at, length, newline != NULL, like);
-        }
+        take_one(worker, piece, at, newline, like);
         if (newline == NULL) {
             return;
         }
-        at += length + 1;
+        at = (size_t)(newline - piece->buffer) + 1;
+    }
+}
+
+/* ---- lines that hold a text --------------------------------------------------------------------
+ */
+
+/*
+ * Of bytes that no escape but a \u can stand for, a value has the bytes themselves, or a \u stands
+ * in its line. A line with neither needs no parser.
+ */
+
+/* The next place of the text, or the end. */
+static const char *find_text(const char *at, const char *end, const char *text, size_t length)
+{
+    const char *found = memmem(at, (size_t)(end - at), text, length);
+
+    return found != NULL ? found : end;
+}
+
+/* The next \u, or the end: of two bytes memchr(3) finds the first sooner than memmem(3) both. */
+static const char *find_escape(const char *at, const char *end)
+{
+    while ((at = memchr(at, '\\', (size_t)(end - at))) != NULL && at + 1 < end && at[1] != 'u') {
+        at++;
+    }
+    return at != NULL ? at : end;
+}
+
+/* Lines that begin before piece->to and hold the text, or an escape. */
+static void take_lines_with(struct worker *worker, struct scan_piece *piece, size_t first)
+{
+    const char *literal = worker->scan->literal, *end = piece->buffer + piece->end;
+    const char *line = piece->buffer + first, *newline = line;
+    const size_t length = strlen(literal);
+    const char *text = find_text(line, end, literal, length), *escape = find_escape(line, end);
+
+    while (piece->failed == NULL && newline != NULL && (text < end || escape < end)) {
+        const char *at = text < escape ? text : escape;
+        const char *before = memrchr(line, '\n', (size_t)(at - line));
+        line = before != NULL ? before + 1 : line;
+        if (piece->start + (size_t)(line - piece->buffer) >= piece->to) {
+            return;
+        }
+        newline = memchr(at, '\n', (size_t)(end - at));
+        take_one(worker, piece, (size_t)(line - piece->buffer), newline, false);
+        line = newline != NULL ? newline + 1 : end;
+        text = text < line ? find_text(line, end, literal, length) : text;
+        escape = escape < line ? find_escape(line, end) : escape;
     }
 }
 
@@ -452,7 +510,11 @@ static void look_through(struct worker *worker, struct scan_piece *piece)
         }
         at = (size_t)(newline + 1 - piece->buffer);
     }
-    take_lines(worker, piece, at);
+    if (worker->scan->literal != NULL) {
+        take_lines_with(worker, piece, at);
+    } else {
+        take_lines(worker, piece, at);
+    }
     settle_time(worker, piece, piece->end);
 }
 
@@ -535,6 +597,17 @@ static void start_threads(struct scan *scan, unsigned threads)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
+/* The text that lines are passed without; NULL where that may not be done. */
+static const char *usable_literal(const struct scan_filter *filter, bool times)
+{
+    static const char plain[] = "0123456789-_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    const char *text = filter->literal;
+
+    return text == NULL || times || filter->line != NULL || text[strspn(text, plain)] != '\0'
+               ? NULL
+               : text;
+}
+
 struct scan *scan_new(const struct scan_filter *filter, unsigned threads, bool times)
 {
     struct scan *scan = base_alloc(1, sizeof(*scan));
@@ -544,6 +617,7 @@ struct scan *scan_new(const struct scan_filter *filter, unsigned threads, bool t
     }
     scan->filter = *filter;
     scan->times = times;
+    scan->literal = usable_literal(filter, times);
     scan->last = &scan->first;
     pthread_mutex_init(&scan->lock, NULL);
     pthread_cond_init(&scan->changed, NULL);

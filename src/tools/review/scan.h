@@ -30,6 +30,11 @@ struct scan_filter {
     void (*line)(const void *context, struct record_kinds *kinds, const char *line, size_t length,
                  void *ret_entry);
     size_t entry_size;
+    /* Not NULL: each record that is wanted has a value in which this text stands, and nothing else
+     * is asked for: lines that cannot have it are passed. They are not counted, in places neither,
+     * and a broken one is not reported. Letters, digits, - and _; with any other byte in it all
+     * lines are looked at, and where files are merged. */
+    const char *literal;
 };
 
 /* A line that is given out. Places count from the beginning of the piece's bytes. */
