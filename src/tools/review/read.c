@@ -113,8 +113,8 @@ struct log_reader {
     bool filtered;
     struct scan_filter filter;
     struct scan *scan;
-    unsigned threads;
-    size_t pieces; /* of all sources */
+    unsigned threads, asked; /* that work, and that read_only() was given */
+    size_t pieces;           /* of all sources */
     struct narrow_sampler *sampler;
     uint64_t grain;    /* of read_narrow() */
     uint64_t records;  /* that were read */
@@ -784,7 +784,8 @@ bool read_only(struct log_reader *reader, const struct scan_filter *filter, unsi
 {
     reader->filtered = true;
     reader->filter = *filter;
-    reader->threads = reader->total >= WORTH_THREADS ? threads : 1;
+    reader->asked = reader->total >= WORTH_THREADS ? threads : 1;
+    reader->threads = reader->asked;
     reader->scan = scan_new(filter, reader->threads, is_merged(reader));
     reader->expander = filter->write != NULL ? record_expander_new() : NULL;
     return reader->scan != NULL;
@@ -940,6 +941,22 @@ void read_share_marks(struct log_reader *reader, struct log_reader *before)
     }
 }
 
+/* Little of the log may be left: less than half of the grain is not worth threads, since most of
+ * its lines are new to each of them. */
+static void set_threads(struct log_reader *reader)
+{
+    uint64_t all = 0;
+
+    for (size_t i = 0; i < reader->count; i++) {
+        const struct source *source = &reader->sources[i];
+        const uint64_t end =
+            source->to > 0 && source->to < source->size ? source->to : source->size;
+        all += source->left_out || end < source->from ? 0 : end - source->from;
+    }
+    reader->threads = all >= reader->grain / 2 ? reader->asked : 1;
+    scan_set_threads(reader->scan, reader->threads);
+}
+
 bool read_narrow(struct log_reader *reader, const struct narrow_bounds *bounds, uint64_t grain,
                  bool *ret_narrowed)
 {
@@ -959,6 +976,9 @@ bool read_narrow(struct log_reader *reader, const struct narrow_bounds *bounds, 
     }
     if (reader->total >= 4 * grain) {
         scan_set_times(reader->scan, bounds->start, bounds->end);
+    }
+    if (*ret_narrowed) {
+        set_threads(reader);
     }
     return true;
 }
@@ -1078,6 +1098,7 @@ bool read_again(struct log_reader *reader, const struct narrow_bounds *bounds)
         good = set_part(reader, source, bounds) && good;
     }
     reader->records = reader->done = 0;
+    set_threads(reader);
     return good;
 }
 

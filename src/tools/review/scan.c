@@ -56,7 +56,7 @@ struct scan {
     bool stop;
     /* the caller's: */
     struct scan_piece *unused;
-    unsigned threads;
+    unsigned threads, wanted; /* that were started; and with the caller's, that may be */
     struct worker own, workers[MOST_THREADS];
 };
 
@@ -579,13 +579,13 @@ static void begin_worker(struct worker *worker, struct scan *scan)
 
 /* Signals go to the caller's thread, which looks for them between records. A thread that cannot be
  * started is done without. */
-static void start_threads(struct scan *scan, unsigned threads)
+static void start_threads(struct scan *scan)
 {
     sigset_t all, before;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (scan->threads + 1 < threads && scan->threads < MOST_THREADS) {
+    while (scan->threads + 1 < scan->wanted && scan->threads < MOST_THREADS) {
         struct worker *worker = &scan->workers[scan->threads];
         begin_worker(worker, scan);
         if (pthread_create(&worker->thread, NULL, work_loop, worker) != 0) {
@@ -594,6 +594,7 @@ static void start_threads(struct scan *scan, unsigned threads)
         }
         scan->threads++;
     }
+    scan->wanted = scan->threads + 1;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
@@ -621,9 +622,14 @@ struct scan *scan_new(const struct scan_filter *filter, unsigned threads, bool t
     scan->last = &scan->first;
     pthread_mutex_init(&scan->lock, NULL);
     pthread_cond_init(&scan->changed, NULL);
+    scan->wanted = threads;
     begin_worker(&scan->own, scan);
-    start_threads(scan, threads);
     return scan;
+}
+
+void scan_set_threads(struct scan *scan, unsigned threads)
+{
+    scan->wanted = threads;
 }
 
 /* Not while a thread may work on it. */
@@ -691,6 +697,9 @@ struct scan_piece *scan_begin(struct scan *scan, int fd, uint64_t from, uint64_t
         scan->unused = piece->next;
     } else if ((piece = base_alloc(1, sizeof(*piece))) == NULL) {
         return NULL;
+    }
+    if (scan->threads + 1 < scan->wanted) {
+        start_threads(scan);
     }
     make_anew(piece, fd, from, to);
     pthread_mutex_lock(&scan->lock);

@@ -86,6 +86,10 @@ void scan_free_piece(struct scan_piece *piece);
  * at further. Lines of such a time that are no records are not found then. */
 void scan_set_times(struct scan *scan, int64_t start, int64_t end);
 
+/* How many threads there may be from now on, the caller's among them; those that were started stay.
+ * They are started with the next piece. */
+void scan_set_threads(struct scan *scan, unsigned threads);
+
 /* A piece that is to be looked through; NULL: out of memory. fd is read with pread(2). */
 struct scan_piece *scan_begin(struct scan *scan, int fd, uint64_t from, uint64_t to);
 /* Until it is done; the caller's thread works meanwhile. */
