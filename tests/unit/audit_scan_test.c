@@ -639,6 +639,36 @@ START_TEST(work_of_arrays)
 }
 END_TEST
 
+/* Users, groups and classes are thousands: kinds that fit few lines are many, and are told apart by
+ * what the lines look like before they are compared. */
+START_TEST(work_of_many_users)
+{
+    enum { LINES = 30000 };
+    const struct generate varied = {.seed = 1, .count = LINES, .varied = true};
+    struct record_kinds *kinds = record_kinds_new();
+    size_t length, next = 0;
+
+    make_folder();
+    ck_assert(audit_generate(paths[0], &varied));
+    char *text = slurp(paths[0], &length);
+    for (char *at = text, *end; (end = strchr(at, '\n')) != NULL; at = end + 1) {
+        size_t found;
+        if (record_like_next(kinds, at, length - (size_t)(at - text), &found)) {
+            ck_assert_uint_eq(found, (size_t)(end - at));
+            next++;
+        } else {
+            read_line(kinds, at, (size_t)(end - at));
+        }
+    }
+    const struct record_kinds_work work = record_kinds_work(kinds);
+    ck_assert_uint_le(work.walks, LINES / 5);
+    ck_assert_uint_ge(next, LINES * 7 / 10);
+    record_kinds_free(kinds);
+    free(text);
+    remove_folder();
+}
+END_TEST
+
 /* A number in a log gets longer again and again, and what its lines were like before is not met
  * again. */
 START_TEST(old_kinds_are_forgotten)
@@ -1079,6 +1109,7 @@ int main(void)
     tcase_add_test(all, answers_hold);
     tcase_add_test(all, work_of_random_lengths);
     tcase_add_test(all, work_of_arrays);
+    tcase_add_test(all, work_of_many_users);
     tcase_add_test(all, old_kinds_are_forgotten);
     tcase_add_test(all, expanded_alike);
     tcase_add_test(all, depth_is_counted);

@@ -367,9 +367,26 @@ static bool follow_kind(struct record_kinds *kinds, const struct kind *kind, con
  * place to a new one. */
 enum { WAYS = 16, STALE = 8192 };
 
-/* What is known of a line's kind before it is compared: its length and a few bytes of its reason,
- * which stands before the hash. Records of one user, class and decision have these in common. A
- * wrong guess costs time only. */
+/* The part of a line in which its shape is looked at: there stand users, classes and identities. */
+enum { SHAPE_FROM = 256, SHAPE_STEP = 64, SHAPE_STEPS = 8, SHAPE_END = 768 };
+_Static_assert(SHAPE_FROM + SHAPE_STEPS * SHAPE_STEP == SHAPE_END, "all of it is looked at");
+
+/* Where quotes stand in it, in every fourth 16 bytes. Lines of one kind have them in the same
+ * places, and most others do not. */
+static uint64_t shape_of(const char *line)
+{
+    bytes shape = {0};
+
+    for (size_t i = 0; i < SHAPE_STEPS; i++) {
+        shape = shape + shape - (bytes)(bytes_at(line + SHAPE_FROM + i * SHAPE_STEP) == '"');
+    }
+    const wide two = (wide)shape;
+    return two[0] * UINT64_C(0x9E3779B97F4A7C15) + two[1] * UINT64_C(0xC2B2AE3D27D4EB4F);
+}
+
+/* What is known of a line's kind before it is compared: its length, its shape and a few bytes of
+ * its reason, which stands before the hash. Records of one user, class and decision have these in
+ * common. A wrong guess costs time only. */
 static uint32_t tag_of(const char *line, size_t length)
 {
     enum { REASON = 8 + sizeof("\",\"hash\":\"\"}}") - 1 + 64 }; /* from the end */
@@ -378,6 +395,7 @@ static uint32_t tag_of(const char *line, size_t length)
     if (length >= REASON) {
         memcpy(&word, line + length - REASON, sizeof(word));
     }
+    word ^= length >= SHAPE_END ? shape_of(line) >> 20 : 0;
     return (uint32_t)(((word ^ length) * UINT64_C(0x9E3779B97F4A7C15)) >> 32);
 }
 
@@ -582,24 +600,12 @@ static bool like_other(struct record_kinds *kinds, uint32_t tag, const char *lin
 /* ---- the next line ----------------------------------------------------------------------------
  */
 
-/* The part of a line that is looked at: there stand users and classes. */
-enum { SHAPE_FROM = 256, SHAPE_STEP = 32, SHAPE_STEPS = 8, SHAPE_END = 512 };
-_Static_assert(SHAPE_FROM + SHAPE_STEPS * SHAPE_STEP == SHAPE_END, "all of it is looked at");
 _Static_assert(RECORD_KIND_LINE <= UINT16_MAX && RECORD_KINDS <= UINT16_MAX, "struct guess");
 
-/* Where quotes stand in it, in every other 16 bytes. Lines of one kind have them in the same
- * places, and most others do not. */
 static struct guess *guesses_of(struct record_kinds *kinds, const char *line)
 {
-    bytes shape = {0};
-
-    for (size_t i = 0; i < SHAPE_STEPS; i++) {
-        shape = shape + shape - (bytes)(bytes_at(line + SHAPE_FROM + i * SHAPE_STEP) == '"');
-    }
-    const wide two = (wide)shape;
-    const uint64_t mixed =
-        two[0] * UINT64_C(0x9E3779B97F4A7C15) + two[1] * UINT64_C(0xC2B2AE3D27D4EB4F);
-    return kinds->guesses[(mixed >> 32 ^ mixed >> 48) % GUESSES];
+    const uint64_t shape = shape_of(line);
+    return kinds->guesses[(shape >> 32 ^ shape >> 48) % GUESSES];
 }
 
 /* The line was of the kind that fitted last, and no guess said so. */
