@@ -800,6 +800,74 @@ START_TEST(process_beside_its_files)
 }
 END_TEST
 
+/* A process among many, of which a sample shows one record alone, in the first file or in the last
+ * one: what the beginnings of the others show says where its number is. */
+START_TEST(process_between_its_files)
+{
+    enum { LINES = 4000, BEGIN = 100, END = 2900, PROCESSES = 16, OWN = 7, SWAPPED = 2 };
+    enum { EACH = (END - BEGIN) / PROCESSES };
+    static const struct {
+        bool shown_last; /* in the last line; else in the first one */
+        uint64_t number;
+    } rows[] = {{true, 50},        {false, 2 * EACH + 100}, {true, EACH},
+                {false, EACH + 2}, {true, EACH + SWAPPED},  {false, EACH + 100}};
+    const uint64_t shown = rows[_i].shown_last ? 0 : 1;
+    struct found *part = begin_part();
+    struct query *query = query_new();
+    const struct scan_filter filter = {
+        .matches = matches, .context = query, .wanted = {.list = {RECORD_EVENT_ID}, .count = 1}};
+    const char *files[FILES] = {paths[2], paths[1], paths[0]};
+    uint64_t numbers[PROCESSES] = {0};
+    struct miguard_error error;
+    char text[64];
+
+    for (int file = 0; file < FILES; file++) {
+        FILE *log = fopen(paths[file], "we");
+        ck_assert_ptr_nonnull(log);
+        for (int line = 0; line < LINES; line++) {
+            const bool first = file == 0 && line == 0,
+                       last = file == FILES - 1 && line == LINES - 1;
+            const int turn = line % PROCESSES;
+            const bool own =
+                (turn == OWN && line >= BEGIN && line < END) || (shown == 0 ? last : first);
+            const int process = own ? OWN : turn == OWN ? 0 : turn;
+            uint64_t number = ++numbers[process];
+            /* Out of order: the last one of the first file, and one of the second. */
+            if (own && number == EACH + shown) {
+                number += SWAPPED;
+            } else if (own && number == EACH + shown + SWAPPED) {
+                number -= SWAPPED;
+            }
+            stamp(file * LINES + line, text);
+            fprintf(log,
+                    "{\"@timestamp\":\"%s\",\"miguard\":{\"chain\":{\"id\":\"%016x\"}},\"event\":{"
+                    "\"id\":\"%016x-%llu\",\"sequence\":%d}}\n",
+                    text, 0xF00D, 0x1234U + (unsigned)process, (unsigned long long)number,
+                    file * LINES + line + 1);
+        }
+        fclose(log);
+    }
+    struct narrow_bounds bounds = narrow_all;
+    bounds.entity = 0x1234 + OWN;
+    bounds.number = rows[_i].number;
+    bounds.numbers = NARROW_NEAR;
+    snprintf(text, sizeof(text), "%016llx-%llu", (unsigned long long)bounds.entity,
+             (unsigned long long)bounds.number);
+    ck_assert_int_eq(query_add(query, "--id", text, &error), MIGUARD_OK);
+    struct log_reader *reader = NULL;
+    ck_assert_int_eq(read_open(files, FILES, READ_ANY, &reader, NULL), MIGUARD_OK);
+    ck_assert(read_only(reader, &filter, 2));
+    ck_assert(read_narrow(reader, &bounds, 400000, &part->narrowed));
+    ck_assert(part->narrowed);
+    take_all(reader, part);
+    ck_assert_uint_eq(part->count, 1);
+    ck_assert_uint_lt(part->read, 2 * LINES + 200);
+    read_close(reader);
+    query_free(query);
+    end_part(part);
+}
+END_TEST
+
 /* Its number was in a file that is gone, or is one that the file does not have yet. */
 START_TEST(process_before_and_behind_its_file)
 {
@@ -883,6 +951,7 @@ int main(void)
     tcase_add_test(all, numbers_of_a_chain);
     tcase_add_test(all, process_in_a_chain);
     tcase_add_loop_test(all, process_beside_its_files, 0, 6);
+    tcase_add_loop_test(all, process_between_its_files, 0, 6);
     tcase_add_loop_test(all, process_before_and_behind_its_file, 0, 3);
     tcase_add_loop_test(all, last_of_a_chain, 0, 2);
     suite_add_tcase(suite, all);

@@ -384,6 +384,14 @@ static bool process_within(struct narrow_sampler *look, uint64_t offset, size_t 
     return false;
 }
 
+bool narrow_first(struct narrow_sampler *look, int fd, uint64_t entity,
+                  struct narrow_mark *ret_mark)
+{
+    look->fd = fd;
+    return process_within(look, 0, NEAR, entity, ret_mark) ||
+           process_within(look, 0, FAR, entity, ret_mark);
+}
+
 static void insert_mark(struct narrow_marks *marks, const struct narrow_mark *mark)
 {
     size_t at = marks->count;

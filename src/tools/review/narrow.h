@@ -69,6 +69,9 @@ bool narrow_look(struct narrow_sampler *look, int fd, uint64_t size, uint64_t al
 /* More samples where the range of these bounds begins and ends, before narrow_range(). */
 void narrow_refine(struct narrow_sampler *look, struct narrow_marks *marks,
                    const struct narrow_bounds *bounds, bool merged);
+/* The first record of a process in the beginning of a plain file. False: none stands there. */
+bool narrow_first(struct narrow_sampler *look, int fd, uint64_t entity,
+                  struct narrow_mark *ret_mark);
 /* A zeroed one is allowed. */
 void narrow_release(struct narrow_marks *marks);
 

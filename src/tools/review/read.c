@@ -893,14 +893,18 @@ static bool set_part(struct log_reader *reader, struct source *source,
     return good;
 }
 
-/* Of a chain, the files in which the number of a process should stand: from the last one that shows
- * a lower number of it to the first that shows a higher one. Without such a one, the next file on
- * that side: a process shows in most files that it has written to. False: out of memory. */
-static bool find_process(struct log_reader *reader, struct narrow_bounds *bounds)
-{
-    size_t low = SIZE_MAX, high = SIZE_MAX;
+/* Files of a chain: a process has a lower number in one, and a higher one in the other; SIZE_MAX:
+ * not known. */
+struct between {
+    size_t low, high;
+};
 
-    for (size_t i = 0; bounds->entity != 0 && i < reader->count; i++) {
+/* What the samples of all files show. False: out of memory. */
+static bool show_process(struct log_reader *reader, const struct narrow_bounds *bounds,
+                         struct between *ret_between)
+{
+    *ret_between = (struct between){SIZE_MAX, SIZE_MAX};
+    for (size_t i = 0; i < reader->count; i++) {
         const struct narrow_marks *marks = &reader->sources[i].marks;
         if (!look(reader, &reader->sources[i])) {
             return false;
@@ -908,15 +912,59 @@ static bool find_process(struct log_reader *reader, struct narrow_bounds *bounds
         for (size_t j = 0; j < marks->count; j++) {
             const bool own = marks->list[j].entity == bounds->entity;
             if (own && marks->list[j].number <= bounds->number) {
-                low = i;
-            } else if (own && high == SIZE_MAX) {
-                high = i;
+                ret_between->low = i;
+            } else if (own && ret_between->high == SIZE_MAX) {
+                ret_between->high = i;
             }
         }
     }
-    if (low != SIZE_MAX || high != SIZE_MAX) {
-        bounds->file = low != SIZE_MAX ? low : high - (high > 0);
-        bounds->last_file = high != SIZE_MAX ? high : low + 1;
+    return true;
+}
+
+/* Of the files between, by halves: a process that writes all the time has a record near the
+ * beginning of each, and among many processes it shows in few samples. Where it has none there,
+ * nothing more is known. */
+static void halve(struct log_reader *reader, const struct narrow_bounds *bounds,
+                  struct between *between)
+{
+    size_t low = between->low != SIZE_MAX ? between->low : 0;
+    size_t high = between->high != SIZE_MAX ? between->high : reader->count - 1;
+    struct narrow_mark mark;
+
+    while (low + 1 < high) {
+        const size_t middle = low + (high - low) / 2;
+        const struct source *source = &reader->sources[middle];
+        if (!source->looked || !narrow_first(reader->sampler, source->fd, bounds->entity, &mark)) {
+            return;
+        }
+        if (mark.number > bounds->number) {
+            high = between->high = middle;
+        } else if (mark.number + bounds->numbers < bounds->number) {
+            low = between->low = middle;
+        } else { /* the numbers of a process may be that far out of order */
+            *between = (struct between){middle - 1, middle + 1};
+            return;
+        }
+    }
+}
+
+/* Of a chain, the files in which the number of a process should stand: from the last one that shows
+ * a lower number of it to the first that shows a higher one. Without such a one, the next file on
+ * that side: a process shows in most files that it has written to. False: out of memory. */
+static bool find_process(struct log_reader *reader, struct narrow_bounds *bounds)
+{
+    struct between between;
+
+    if (bounds->entity == 0) {
+        return true;
+    }
+    if (!show_process(reader, bounds, &between) || !has_sampler(reader)) {
+        return false;
+    }
+    halve(reader, bounds, &between);
+    if (between.low != SIZE_MAX || between.high != SIZE_MAX) {
+        bounds->file = between.low != SIZE_MAX ? between.low : between.high - (between.high > 0);
+        bounds->last_file = between.high != SIZE_MAX ? between.high : between.low + 1;
     }
     return true;
 }
