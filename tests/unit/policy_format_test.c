@@ -410,7 +410,7 @@ static struct policy_draft *load_files(const struct text *files, size_t count)
 static void check_merge(const struct text *files, size_t count, struct text *merged)
 {
     struct diagnostics errors = DIAGNOSTICS_EMPTY;
-    struct format_source sources[3];
+    struct format_source sources[3] = {0};
 
     for (size_t i = 0; i < count; i++) {
         sources[i] = (struct format_source){"part", files[i].data, files[i].length};
