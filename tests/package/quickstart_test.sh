@@ -50,10 +50,11 @@ skip() { # "what: why"
     skipped=$((skipped + 1))
 }
 
-# Symbols for a debugger are packages of their own, which nothing here installs: with QUICK=1 they are left
-# to deb_test.sh.
+# Symbols for a debugger are packages of their own, which nothing here installs: with QUICK=1 neither they nor
+# what they are made of are compiled, which is left to deb_test.sh.
 builds() {
-    OUT=$tmp/deb DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS:-}${QUICK:+ noautodbgsym}" sh src/package/deb.sh
+    DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS:-}${QUICK:+ noautodbgsym}" \
+        DEB_CFLAGS_STRIP="${DEB_CFLAGS_STRIP:-}${QUICK:+ -g}" OUT=$tmp/deb sh src/package/deb.sh
 }
 
 lintian_likes() {
