@@ -460,7 +460,8 @@ quick_tests = $(if $(filter thread,$(SANITIZE)),$(addprefix $(OUT)/tests/,$(thre
 # at the end of each process by default, and each test of a Check program is one.
 run-quick: export CK_TIMEOUT_MULTIPLIER ?= 10
 run-quick: export TSAN_OPTIONS := atexit_sleep_ms=20 $(TSAN_OPTIONS)
-# run.sh says what that tag is.
+# run.sh says what these are.
+run-quick: export ONE_PROCESS := $(if $(filter thread,$(SANITIZE)),,1)
 run-quick: export CK_EXCLUDE_TAGS := $(if $(filter thread,$(SANITIZE)),values)
 run-quick:
 	@$(MAKE) --no-print-directory $(PARALLEL) everything $(nss_module) $(quick_tests)

@@ -84,25 +84,8 @@ exec qemu-aarch64 $PWD/$out/miguard "\$@"
 EOF
 chmod +x $out/emulated
 
-# The emulator translates a program anew in each process, and Check gives each test one. Programs whose
-# tests leave nothing behind run in one process, as all do under valgrind: half of the time, or less.
-# Tests know the emulator by "qemu-" in RUNNER (tests/support/lacks.c).
-cat >$out/qemu-runner <<'EOF'
-#!/bin/sh
-case ${1##*/} in
-audit_encode_test | audit_explain_test | audit_export_test | audit_query_test | audit_record_test | \
-    audit_report_test | audit_suggest_test | audit_html_test | audit_unpack_test | audit_read_test | \
-    guarded_context_test | guarded_operation_test | guarded_server_test | host_operation_test | \
-    host_client_test | host_limits_test | host_context_test | host_options_test | host_class_test | \
-    host_value_test | policy_format_test | policy_load_test)
-    export CK_FORK=no
-    ;;
-esac
-exec qemu-aarch64 "$@"
-EOF
-chmod +x $out/qemu-runner
-
-# run NAME RUNNER TEST...: with a folder of its own for what run.sh and the tests look for.
+# run NAME RUNNER TEST...: with a folder of its own for what run.sh and the tests look for. The tests know the
+# emulator by "qemu-" in RUNNER (tests/support/lacks.c).
 run() {
     folder=$out/$1 runner=$2
     shift 2
@@ -110,8 +93,8 @@ run() {
     mkdir -p "$folder"
     ln -s ../emulated "$folder/miguard"
     ln -s ../providers "$folder/providers"
-    OUT=$folder RUNNER=$runner JOBS=$(nproc) CK_EXCLUDE_TAGS=$tags QUICK=1 EMULATED=1 CK_TIMEOUT_MULTIPLIER=5 \
-        QEMU_LD_PREFIX=/nonexistent sh tests/run.sh "$@" >"$folder/output" 2>&1
+    OUT=$folder RUNNER=$runner JOBS=$(nproc) CK_EXCLUDE_TAGS=$tags QUICK=1 EMULATED=1 ONE_PROCESS=1 \
+        CK_TIMEOUT_MULTIPLIER=5 QEMU_LD_PREFIX=/nonexistent sh tests/run.sh "$@" >"$folder/output" 2>&1
     grep -Ev '^[0-9]+ passed, ' "$folder/output"
 }
 
@@ -134,7 +117,7 @@ done
 # The emulator keeps a table of every page that a program reserves: with less address space, which
 # the library asks for less of then, it is ten times as fast. One test is about just that space.
 # shellcheck disable=SC2086 # words
-run limited "prlimit --as=16000000000 $out/qemu-runner" $first $last
+run limited "prlimit --as=16000000000 qemu-aarch64" $first $last
 tags=
 run whole qemu-aarch64 $out/tests/unit/context_space_test
 

@@ -501,12 +501,22 @@ enum { FACTS = 600, WORDS = 6 };
 static char *facts_read[FACTS][WORDS];
 static size_t facts_count;
 
+/* Those of a test before in the same process. */
+static void forget_facts(void)
+{
+    for (size_t i = 0; i < facts_count * WORDS; i++) {
+        free(facts_read[i / WORDS][i % WORDS]);
+        facts_read[i / WORDS][i % WORDS] = NULL;
+    }
+}
+
 static void read_facts(const char *name)
 {
     FILE *file = fopen(name, "re");
     char line[512];
 
     ck_assert_msg(file != NULL, "%s", name);
+    forget_facts();
     for (facts_count = 0; fgets(line, sizeof(line), file) != NULL;) {
         if (line[0] == '#') {
             continue;
