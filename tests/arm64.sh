@@ -50,14 +50,15 @@ takes_long() { # test
     esac
 }
 
-# What is done with texts and values: policies, records, instances, queries. The unit tests of the same
-# sources run here, with this machine's `char`, sizes and hashes; these have more rows, or fail each allocation.
+# What is done with texts and values: policies, records, instances, queries, parts of logs. The unit tests of the
+# same sources run here, with this machine's `char`, sizes and hashes (audit_read_test and audit_scan_test those of
+# logs); these have more rows, or fail each allocation.
 same_everywhere() { # test
     case $1 in
     fault/audit_read_fault_test | fault/audit_review_fault_test | fault/audit_verify_fault_test | \
         fault/fleet_fault_test | fault/policy_*_fault_test | fault/host_*_fault_test | \
         table/audit_tamper* | table/fleet_test | table/policy_* | table/long_values_test | \
-        table/name_spelling_test | table/terminal_output_test | table/host_association_test | \
+        unit/audit_narrow_test | table/name_spelling_test | table/terminal_output_test | table/host_association_test | \
         table/host_instance_model_test | table/host_query_test) ;;
     *) return 1 ;;
     esac
@@ -108,7 +109,7 @@ for test in $tests; do
     context_space_test) ;;
     host_flow_test | audit_rotate_test | completions_test | bounding_test | audit_scan_test | \
         identity_fault_test | host_server_fault_test | host_instance_test | host_instance_model_test | \
-        audit_narrow_test | fleet_test | audit_file_test | session_fault_test | binding_test | audit_sinks_test)
+        fleet_test | audit_file_test | session_fault_test | binding_test | audit_sinks_test)
         first="$first $test"
         ;;
     *) last="$last $test" ;;

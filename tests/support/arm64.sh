@@ -14,7 +14,8 @@ build_for_arm64() {
         flags="-Wl,--dynamic-linker=$sysroot/lib/ld-linux-aarch64.so.1 -Wl,--disable-new-dtags"
         flags="$flags -Wl,-rpath,$sysroot/lib/$target:$sysroot/usr/lib/$target"
     fi
-    make --no-print-directory -j"$(nproc)" CROSS=$target- OUT=$out LDFLAGS="$flags" \
+    # What fails is shown by function and line, for which -g1 does.
+    make --no-print-directory -j"$(nproc)" CROSS=$target- OUT=$out LDFLAGS="$flags" CFLAGS=-g1 \
         "$@" >$out.log 2>&1 || {
         tail -n 40 $out.log
         echo "0 passed, 1 failed"
