@@ -49,10 +49,21 @@ static bool any_record(const void *context, const struct record *record)
     return true;
 }
 
+static const char made[] = "made of it";
+
+static void write_made(const void *context, struct record_expander *expander,
+                       const struct record *record, struct text *text)
+{
+    (void)context;
+    (void)expander;
+    (void)record;
+    text_append(text, made);
+}
+
 /* How many records came; a file that failed is counted in *ret_failures. only: by read_only(). */
 static int read_all(const char *const *files, size_t count, bool only, int *ret_failures)
 {
-    const struct scan_filter filter = {.matches = any_record};
+    const struct scan_filter filter = {.matches = any_record, .write = write_made};
     struct log_reader *reader = NULL;
     struct miguard_error error = {0};
     struct record record;
@@ -73,7 +84,9 @@ static int read_all(const char *const *files, size_t count, bool only, int *ret_
     for (;;) {
         switch (read_next(reader, &record, &place, &what)) {
         case READ_RECORD:
-            records++;
+            records++; /* none without what was made of it */
+            ck_assert(!only || (read_text(reader).length == strlen(made) &&
+                                memcmp(read_text(reader).at, made, strlen(made)) == 0));
             break;
         case READ_BROKEN:
             ck_abort_msg("%s", what);

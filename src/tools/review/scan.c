@@ -170,6 +170,7 @@ static void take_record(const struct worker *worker, struct scan_piece *piece,
         scan->filter.write(scan->filter.context, worker->expander, record, &piece->texts);
         item->text_length = piece->texts.length - item->text;
         if (piece->texts.failed) {
+            piece->count--; /* it has no text, and is not given out */
             piece->failed = "out of memory";
         }
     }
