@@ -309,10 +309,11 @@ static bool serve(struct stub_host *host)
 
 static bool switch_around(void)
 {
+    const struct miguard_groups none = {.choice = MIGUARD_GROUPS_CLEAR};
     struct miguard_target *target = NULL;
     uid_t before = geteuid();
 
-    if (before != 0 || miguard_target_ids(12345, 12345, NULL, &target, NULL) != MIGUARD_OK) {
+    if (before != 0 || miguard_target_ids(12345, 12345, &none, &target, NULL) != MIGUARD_OK) {
         return false;
     }
     bool switched = miguard_switch_to(target, NULL) == MIGUARD_OK;
