@@ -931,7 +931,7 @@ int main(void)
     TCase *all = tcase_create("all"), *random = tcase_create("random");
     int loops = getenv("FULL") != NULL       ? 300
                 : getenv("EMULATED") != NULL ? 3
-                : getenv("QUICK") != NULL    ? 20
+                : getenv("QUICK") != NULL    ? 8
                                              : 100;
 
     tcase_set_timeout(all, 120);
