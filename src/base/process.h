@@ -18,8 +18,9 @@
 uint64_t process_epoch(void);
 
 /* Whether this process was made by clone(2) or _Fork(3) while another thread held a lock of the
- * library; also in a child of fork(3) until the library's handler has run. What that lock protects may be half changed, so there is no epoch, nothing is handed out
- * and nothing recorded. Thread safe. */
+ * library; also in a child of fork(3) until the library's handler has run. What that lock protects
+ * may be half changed, so there is no epoch, nothing is handed out and nothing recorded. Thread
+ * safe. */
 bool process_is_stuck(void);
 
 #define PROCESS_STUCK                                                                              \
