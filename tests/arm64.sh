@@ -28,7 +28,8 @@ left_out() { # test
     table/cancel_test | table/denied_test | table/directory_test | table/fork_proof_test | \
         table/gate_* | fault/gate_* | table/sandbox_test | table/surroundings_test | \
         table/switch_bugs_test | table/switch_steps_test | table/home_test | \
-        table/naive_daemons_test | fault/switch_fault_test | table/uring_test | table/wait_test)
+        table/naive_daemons_test | fault/switch_fault_test | fault/library_memory_fault_test | \
+        table/uring_test | table/wait_test)
         why="needs filters, namespaces or drops by a kernel of its own: see arm64_system.sh"
         ;;
     *)

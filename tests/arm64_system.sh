@@ -40,7 +40,7 @@ for kernel in "$sysroot"/boot/vmlinuz-*; do :; done
 of_the_kernel="table/denied_test table/gate_signals_test fault/switch_fault_test
     table/identity_matrix_test table/adopt_barrier_test live/drop_test table/gate_close_test
     live/policy_gateway_test unit/gate_test table/fork_locks_test table/gate_fast_test
-    fault/gate_fault_test table/gate_ways_test fault/session_fault_test table/fork_proof_test
+    fault/gate_fault_test fault/library_memory_fault_test table/gate_ways_test fault/session_fault_test table/fork_proof_test
     fault/fork_fault_test table/switch_bugs_test table/switch_steps_test table/uring_test table/sandbox_test
     unit/switch_test unit/switch_scope_test unit/identity_test unit/gateway_test
     unit/binding_test table/home_test table/naive_daemons_test live/gate_cli_test live/drop_gateway_test live/switch_userns_test live/abort_record_test"
