@@ -176,6 +176,7 @@ static bool catch_up(void)
         return true;
     }
     atomic_store(&stuck, true);
+    atomic_store(&page->epoch, 0); /* that a second thread has drawn meanwhile */
     notice(PROCESS_STUCK);
     return false;
 }
@@ -187,6 +188,10 @@ __attribute__((noinline)) static uint64_t draw_epoch(void)
         return 0;
     }
     uint64_t epoch = draw_once(&page->epoch);
+    if (atomic_load(&stuck)) {
+        atomic_store(&page->epoch, 0);
+        return 0;
+    }
     atomic_store(&drawn, epoch != 0);
     return epoch;
 }
