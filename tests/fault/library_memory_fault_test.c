@@ -159,7 +159,7 @@ static struct told {
 static struct stub_host *host;
 static MI_Context *context;
 static struct miguard_target *target;
-static char folder[] = "/run/miguard-test-XXXXXX"; /* nobody else may write above a policy */
+static char folder[] = "/run/miguard-test-XXXXXX"; /* no other user may write above a policy */
 static char policy_file[64];
 
 static void write_file(const char *path, const char *text)

@@ -747,6 +747,32 @@ START_TEST(process_in_a_chain)
 }
 END_TEST
 
+/* The record of that process and number, by a reader of the three files that looks for it alone. */
+static void read_near(uint64_t entity, uint64_t number, uint64_t grain, struct found *part)
+{
+    struct query *query = query_new();
+    const struct scan_filter filter = {
+        .matches = matches, .context = query, .wanted = {.list = {RECORD_EVENT_ID}, .count = 1}};
+    const char *files[FILES] = {paths[2], paths[1], paths[0]};
+    struct narrow_bounds bounds = narrow_all;
+    struct log_reader *reader = NULL;
+    struct miguard_error error;
+    char id[64];
+
+    bounds.entity = entity;
+    bounds.number = number;
+    bounds.numbers = NARROW_NEAR;
+    snprintf(id, sizeof(id), "%016llx-%llu", (unsigned long long)entity,
+             (unsigned long long)number);
+    ck_assert_int_eq(query_add(query, "--id", id, &error), MIGUARD_OK);
+    ck_assert_int_eq(read_open(files, FILES, READ_ANY, &reader, NULL), MIGUARD_OK);
+    ck_assert(read_only(reader, &filter, 2));
+    ck_assert(read_narrow(reader, &bounds, grain, &part->narrowed));
+    take_all(reader, part);
+    read_close(reader);
+    query_free(query);
+}
+
 /* The middle file is of process 2, the others are of process 1, but for one record in the middle of
  * each; the numbers of 1 do not end. */
 START_TEST(process_beside_its_files)
@@ -758,12 +784,7 @@ START_TEST(process_beside_its_files)
     } rows[] = {{2, 1, -1},        {2, LINES + 2, -1}, {2, 1, 2},
                 {2, LINES + 2, 0}, {1, MIDDLE / 2, 1}, {1, 2 * LINES - 2 - MIDDLE / 2, 1}};
     struct found *part = begin_part();
-    struct query *query = query_new();
-    const struct scan_filter filter = {
-        .matches = matches, .context = query, .wanted = {.list = {RECORD_EVENT_ID}, .count = 1}};
-    const char *files[FILES] = {paths[2], paths[1], paths[0]};
     uint64_t numbers[3] = {0};
-    struct miguard_error error;
     char text[64];
 
     for (int i = 0; i < FILES * LINES; i++) {
@@ -780,22 +801,9 @@ START_TEST(process_beside_its_files)
     if (rows[_i].packed >= 0) {
         pack_log(paths[rows[_i].packed]);
     }
-    struct narrow_bounds bounds = narrow_all;
-    bounds.entity = rows[_i].entity;
-    bounds.number = rows[_i].number;
-    bounds.numbers = NARROW_NEAR;
-    snprintf(text, sizeof(text), "%016llx-%llu", (unsigned long long)bounds.entity,
-             (unsigned long long)bounds.number);
-    ck_assert_int_eq(query_add(query, "--id", text, &error), MIGUARD_OK);
-    struct log_reader *reader = NULL;
-    ck_assert_int_eq(read_open(files, FILES, READ_ANY, &reader, NULL), MIGUARD_OK);
-    ck_assert(read_only(reader, &filter, 2));
-    ck_assert(read_narrow(reader, &bounds, 8 * GRAIN, &part->narrowed));
-    take_all(reader, part);
+    read_near(rows[_i].entity, rows[_i].number, 8 * GRAIN, part);
     ck_assert_uint_eq(part->count, 1);
     ck_assert_uint_le(part->read, LINES + 200);
-    read_close(reader);
-    query_free(query);
     end_part(part);
 }
 END_TEST
@@ -813,12 +821,7 @@ START_TEST(process_between_its_files)
                 {false, EACH + 2}, {true, EACH + SWAPPED},  {false, EACH + 100}};
     const uint64_t shown = rows[_i].shown_last ? 0 : 1;
     struct found *part = begin_part();
-    struct query *query = query_new();
-    const struct scan_filter filter = {
-        .matches = matches, .context = query, .wanted = {.list = {RECORD_EVENT_ID}, .count = 1}};
-    const char *files[FILES] = {paths[2], paths[1], paths[0]};
     uint64_t numbers[PROCESSES] = {0};
-    struct miguard_error error;
     char text[64];
 
     for (int file = 0; file < FILES; file++) {
@@ -847,23 +850,10 @@ START_TEST(process_between_its_files)
         }
         fclose(log);
     }
-    struct narrow_bounds bounds = narrow_all;
-    bounds.entity = 0x1234 + OWN;
-    bounds.number = rows[_i].number;
-    bounds.numbers = NARROW_NEAR;
-    snprintf(text, sizeof(text), "%016llx-%llu", (unsigned long long)bounds.entity,
-             (unsigned long long)bounds.number);
-    ck_assert_int_eq(query_add(query, "--id", text, &error), MIGUARD_OK);
-    struct log_reader *reader = NULL;
-    ck_assert_int_eq(read_open(files, FILES, READ_ANY, &reader, NULL), MIGUARD_OK);
-    ck_assert(read_only(reader, &filter, 2));
-    ck_assert(read_narrow(reader, &bounds, 400000, &part->narrowed));
+    read_near(0x1234 + OWN, rows[_i].number, 400000, part);
     ck_assert(part->narrowed);
-    take_all(reader, part);
     ck_assert_uint_eq(part->count, 1);
     ck_assert_uint_lt(part->read, 2 * LINES + 200);
-    read_close(reader);
-    query_free(query);
     end_part(part);
 }
 END_TEST
