@@ -25,12 +25,13 @@
 #include <unistd.h>
 
 /* A block is what is read at once; the buffer holds more only for a line that is longer. PIECE: of
- * a file, for a thread. PASSES: lines that are passed before the caller is asked again.
- * WORTH_THREADS: less is read sooner than threads are started. */
+ * a file, for a thread, which may have AHEAD of them waiting. PASSES: lines that are passed before
+ * the caller is asked again. WORTH_THREADS: less is read sooner than threads are started. */
 enum {
     BLOCK = 128 * 1024,
     MAX_FAULT = 512,
     PIECE = 128 * 1024,
+    AHEAD = 4,
     PASSES = 1024,
     WORTH_THREADS = 4 * PIECE,
 };
@@ -683,11 +684,12 @@ static bool is_behind(const struct source *source)
     return source->to != 0 && source->next_from >= source->to;
 }
 
-/* One is needed; more are begun ahead where the file is known to have them. Of many files each
- * holds one, and one of them at a time more. */
+/* One is needed; more are begun ahead where the file is known to have them, so many that no thread
+ * waits for work while another is in the middle of its own. Of many files each holds one, and one
+ * of them at a time more. */
 static bool begin_pieces(struct log_reader *reader, struct source *source)
 {
-    size_t ahead = 2 * (size_t)reader->threads;
+    const size_t ahead = AHEAD * (size_t)reader->threads;
 
     if (source->piece == NULL && !begin_piece(reader, source)) {
         return false;

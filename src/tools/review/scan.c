@@ -37,6 +37,8 @@ struct worker {
     struct record_expander *expander; /* of filter.write; NULL: nothing is remembered */
     struct record some;               /* the fields that are wanted; the others stay empty */
     struct record written;            /* those of filter.written */
+    char *buffer;                     /* for its next piece; NULL: none yet */
+    size_t capacity;
 };
 
 /* How far a second is written in a record: "2026-03-01T12:00:00". */
@@ -100,7 +102,7 @@ static bool read_piece(struct scan_piece *piece)
 
     piece->start = piece->from > 0 ? piece->from - 1 : 0;
     size += piece->from > 0;
-    while (piece->end < size && read_more(piece, size - piece->end)) {
+    while (piece->end < size && read_more(piece, size + more - piece->end)) {
     }
     if (piece->end < size) {
         return piece->failed == NULL;
@@ -496,6 +498,19 @@ static void take_lines_with(struct worker *worker, struct scan_piece *piece, siz
     }
 }
 
+/* A thread fills the same buffer again where no item points into it. It lies in the cache of the
+ * thread's processor; the one that came with the piece may lie in another's. */
+static void swap_buffers(struct worker *worker, struct scan_piece *piece)
+{
+    char *buffer = piece->buffer;
+    size_t capacity = piece->capacity;
+
+    piece->buffer = worker->buffer;
+    piece->capacity = worker->capacity;
+    worker->buffer = buffer;
+    worker->capacity = capacity;
+}
+
 /* Everything that is known of a piece comes from its bytes alone. */
 static void look_through(struct worker *worker, struct scan_piece *piece)
 {
@@ -541,7 +556,11 @@ static void work_on(struct worker *worker, struct scan_piece *piece)
     struct scan *scan = worker->scan;
 
     pthread_mutex_unlock(&scan->lock);
+    swap_buffers(worker, piece);
     look_through(worker, piece);
+    if (piece->count == 0) {
+        swap_buffers(worker, piece);
+    }
     pthread_mutex_lock(&scan->lock);
     piece->state = SCAN_DONE;
     pthread_cond_broadcast(&scan->changed);
@@ -569,6 +588,7 @@ static void end_worker(struct worker *worker)
 {
     record_kinds_free(worker->kinds);
     record_expander_free(worker->expander);
+    base_free(worker->buffer);
 }
 
 static void begin_worker(struct worker *worker, struct scan *scan)
