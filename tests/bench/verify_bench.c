@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How fast a log is verified with its key, against b2sum(1), which reads the same file and hashes
- * it with the same function and does nothing else.
+ * How fast a log is verified with its key: against b2sum(1), which reads the same file and hashes
+ * it with the same function and does nothing else; and by a thread for each processor against one.
  */
 #include <spawn.h>
 #include <stdio.h>
@@ -11,26 +11,34 @@
 
 #include "bench/measure.h"
 #include "support/chain_log.h"
+#include "tools/review/scan.h"
 #include "tools/review/verify.h"
 
 enum { ROUNDS = 15, RECORDS = 30000 };
+enum { B2SUM, VERIFY_THREADS };
 
 static const struct bench_row verify_rows[] = {
-    {.name = "verify.b2sum",
-     .goal = BENCH_NO_GOAL,
-     .first = "verifying 30,000 records with the key",
-     .second = "b2sum(1) of the same file",
-     .unit = "ns",
-     .leaves_out =
-         "reading from a disk: the file is in the page cache; rotated files; b2sum's side "
-         "has a process to start"},
+    [B2SUM] = {.name = "verify.b2sum",
+               .goal = BENCH_NO_GOAL,
+               .first = "verifying 30,000 records with the key",
+               .second = "b2sum(1) of the same file",
+               .unit = "ns",
+               .leaves_out =
+                   "reading from a disk: the file is in the page cache; rotated files; b2sum's "
+                   "side has a process to start"},
+    [VERIFY_THREADS] = {.name = "verify.threads",
+                        .goal = 1 / 1.8,
+                        .first = "verifying 30,000 records with the key, all processors",
+                        .second = "the same, one processor",
+                        .unit = "ns",
+                        .leaves_out = "reading from a disk; packed files, which one thread reads"},
 };
 
-static double verify_once(const struct chain_log *log)
+static double verify_once(const struct chain_log *log, unsigned threads)
 {
     const char *logs[] = {log->path};
     struct verify_request request = {
-        .logs = logs, .log_count = 1, .key = &log->first, .state = &log->head};
+        .logs = logs, .log_count = 1, .key = &log->first, .state = &log->head, .threads = threads};
     struct verify_report report;
     double start = nanoseconds();
 
@@ -62,16 +70,30 @@ static double b2sum_once(const char *path)
     return nanoseconds() - start;
 }
 
-static void measure(const struct chain_log *log)
+static void measure_b2sum(const struct chain_log *log)
 {
-    verify_once(log); /* warms up */
+    verify_once(log, 1); /* warms up */
     for (int i = 0; i < bench_rounds(ROUNDS); i++) {
-        const double own = verify_once(log), other = b2sum_once(log->path);
+        const double own = verify_once(log, 1), other = b2sum_once(log->path);
         if (other < 0) {
-            bench_skip(&verify_rows[0], "b2sum is not installed");
+            bench_skip(&verify_rows[B2SUM], "b2sum is not installed");
             return;
         }
-        bench_pair(&verify_rows[0], own, other);
+        bench_pair(&verify_rows[B2SUM], own, other);
+    }
+}
+
+static void measure_threads(const struct chain_log *log)
+{
+    const unsigned processors = scan_processors();
+
+    if (processors < 2) {
+        bench_skip(&verify_rows[VERIFY_THREADS], "there is one processor");
+        return;
+    }
+    verify_once(log, processors); /* warms up */
+    for (int i = 0; i < bench_rounds(ROUNDS); i++) {
+        bench_pair(&verify_rows[VERIFY_THREADS], verify_once(log, processors), verify_once(log, 1));
     }
 }
 
@@ -88,7 +110,8 @@ static void run_verify(void)
     chain_log_begin(&log, path, true);
     log.epoch_size = CHAIN_EPOCH_RECORDS;
     chain_log_fill(&log, RECORDS);
-    measure(&log);
+    measure_b2sum(&log);
+    measure_threads(&log);
 }
 
 BENCH_GROUP(verify, verify_rows, run_verify);

@@ -384,15 +384,17 @@ static bool goes_on(const struct reading *reading)
     return request->progress(request->context, reading->done + lines_read(&reading->lines), total);
 }
 
-/* ---- in several threads --------------------------------------------------------------------- */
+/* ---- in pieces ------------------------------------------------------------------------------ */
 
 /*
- * What a file held when it was listed is read in pieces (scan.h): threads parse and hash, and the
- * walk goes through the results in their order. It ends at the last newline that was there, at a
- * line that is too long, or where the file is shorter than it was; the rest is read line by line.
+ * What a file held when it was listed is read in pieces (scan.h): threads, or the caller's alone,
+ * parse and hash, and the walk goes through the results in their order. It ends at the last newline
+ * that was there, at a line that is too long, or where the file is shorter than it was; the rest is
+ * read line by line.
  */
 
-/* PIECE: for a thread at once. WORTH: a file of fewer pieces is read sooner than threads start. */
+/* PIECE: for a thread at once. WORTH: a file of fewer pieces is read sooner than threads start and
+ * kinds of lines are learnt. */
 enum { PIECE = 256 * 1024, WORTH = 4, MOST_AHEAD = 32 };
 
 /* What a thread makes of a line. */
@@ -504,7 +506,7 @@ static enum miguard_status read_ahead(struct reading *reading, const struct sour
                             .piece = request->piece != 0 ? request->piece : PIECE};
     struct ahead ahead = {0};
 
-    if (request->threads < 2 || source->size < WORTH * pieces.piece || !is_plain(source->fd)) {
+    if (source->size < WORTH * pieces.piece || !is_plain(source->fd)) {
         return MIGUARD_OK;
     }
     pieces.scan = scan_new(&filter, request->threads, false);
