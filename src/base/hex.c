@@ -66,19 +66,50 @@ int hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+/* Of sixteen digits at once: false when one of them is none, or not in lower case. */
+static bool take_eight(const char *text, unsigned char *ret_bytes)
+{
+    sixteen_digits digit;
+    uint64_t wrong[2];
+
+    memcpy(&digit, text, sizeof(digit));
+    const sixteen_digits number = (digit >= '0') & (digit <= '9');
+    const sixteen_digits letter = (digit >= 'a') & (digit <= 'f');
+    const sixteen_digits neither = ~(number | letter);
+    memcpy(wrong, &neither, sizeof(wrong));
+
+    const eight_pairs value = (eight_pairs)((digit & 0x0F) + (letter & 9));
+    const eight_pairs pair = LITTLE ? value << 4 | value >> 8 : value >> 4 | value;
+    const eight_bytes byte = __builtin_convertvector(pair & 0xFF, eight_bytes);
+    memcpy(ret_bytes, &byte, sizeof(byte));
+    return (wrong[0] | wrong[1]) == 0;
+}
+
+static bool take_one(const char *text, unsigned char *ret_byte)
+{
+    int high = hex_digit(text[0]), low = hex_digit(text[1]);
+
+    if (high < 0 || low < 0 || (text[0] >= 'A' && text[0] <= 'F') ||
+        (text[1] >= 'A' && text[1] <= 'F')) {
+        return false;
+    }
+    *ret_byte = (unsigned char)(high << 4 | low);
+    return true;
+}
+
 bool hex_take_bytes(const char *text, size_t length, void *ret_bytes, size_t count)
 {
     unsigned char *byte = ret_bytes;
+    bool good = length >= 2 * count;
 
-    if (length < 2 * count) {
-        return false;
+    for (; good && count >= EIGHT; count -= EIGHT) {
+        good = take_eight(text, byte);
+        byte += EIGHT;
+        text += 2 * EIGHT;
     }
-    for (size_t i = 0; i < 2 * count; i++) {
-        int digit = hex_digit(text[i]);
-        if (digit < 0 || (text[i] >= 'A' && text[i] <= 'F')) {
-            return false;
-        }
-        byte[i / 2] = (unsigned char)(i % 2 == 0 ? digit << 4 : byte[i / 2] | digit);
+    for (; good && count > 0; count--) {
+        good = take_one(text, byte++);
+        text += 2;
     }
-    return true;
+    return good;
 }

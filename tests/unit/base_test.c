@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <float.h>
+#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -89,6 +90,40 @@ START_TEST(dates_are_those_of_the_c_library)
     ck_assert_uint_eq(civil_date(UINT64_MAX).year, 9999);
     ck_assert_uint_eq(civil_days_in_month(1900, 2), 28);
     ck_assert_uint_eq(civil_days_in_month(2000, 2), 29);
+}
+END_TEST
+
+/* Each byte at each place among the digits of 19 bytes: sixteen digits are read at once, and the
+ * last ones by two. */
+START_TEST(hex_is_digits_alone)
+{
+    enum { BYTES = 19 };
+    unsigned char bytes[BYTES], found[BYTES + 1];
+    char text[2 * BYTES + 1];
+
+    for (unsigned i = 0; i < BYTES; i++) {
+        bytes[i] = (unsigned char)(i * 0x3B + 0x0F);
+    }
+    hex_put_bytes(text, bytes, BYTES);
+    for (size_t at = 0; at < sizeof(text) - 1; at++) {
+        const char was = text[at];
+        for (int c = 0; c <= UCHAR_MAX; c++) {
+            const char *digit = c == 0 ? NULL : strchr("0123456789abcdef", c);
+            text[at] = (char)c;
+            found[BYTES] = 0xEE;
+            ck_assert_int_eq(hex_take_bytes(text, 2 * BYTES, found, BYTES), digit != NULL);
+            ck_assert_uint_eq(found[BYTES], 0xEE);
+            if (digit != NULL) {
+                const unsigned char value = (unsigned char)strtoul((char[]){(char)c, 0}, NULL, 16);
+                const unsigned char half = at % 2 == 0 ? (unsigned char)(found[at / 2] >> 4)
+                                                       : (unsigned char)(found[at / 2] & 0x0F);
+                ck_assert_uint_eq(half, value);
+            }
+        }
+        text[at] = was;
+        ck_assert(hex_take_bytes(text, 2 * BYTES, found, BYTES));
+        ck_assert_mem_eq(found, bytes, BYTES);
+    }
 }
 END_TEST
 
@@ -434,6 +469,7 @@ int main(void)
     tcase_add_test(all, what_is_not_utf8_is_no_character);
     tcase_add_test(all, dates_are_those_of_the_c_library);
     tcase_add_test(all, hex_is_lower_case_and_whole);
+    tcase_add_test(all, hex_is_digits_alone);
     tcase_add_test(all, hex_of_every_length_is_that_of_printf);
     tcase_add_test(all, a_real_is_that_of_the_c_library);
     tcase_add_test(all, a_deadline_is_ahead);

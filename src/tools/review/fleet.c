@@ -13,6 +13,7 @@
 #include "tools/review/fleet_clock.h"
 #include "tools/review/fleet_files.h"
 #include "tools/review/fleet_index.h"
+#include "tools/review/record_like.h"
 #include "tools/review/verify_walk.h"
 
 #include <stdlib.h>
@@ -58,7 +59,8 @@ struct fleet {
     struct fleet_index index;
     struct fleet_hosts hosts;
     struct chain_work work;
-    char *line; /* RECORD_MAX_LINE */
+    char *line;                 /* RECORD_MAX_LINE */
+    struct record_kinds *kinds; /* NULL: every line is parsed by itself */
     bool *key_met;
     uint64_t look_ahead, steps; /* what is left of them */
     size_t findings;            /* that are kept, of all rows */
@@ -123,7 +125,8 @@ static enum miguard_status read_line(struct fleet *fleet, size_t file, uint64_t 
 {
     size_t start = fleet_record_start(line, length), offset;
     struct item item = {0};
-    const char *fault = record_parse(line + start, length - start, &item.record, &offset);
+    const char *fault =
+        record_parse_like(fleet->kinds, line + start, length - start, &item.record, &offset);
 
     fleet->report->lines++;
     if (fault != NULL) {
@@ -149,7 +152,8 @@ static enum miguard_status read_rest(struct fleet *fleet, size_t file, const str
     size_t start = fleet_record_start(line, length), offset;
     struct record record;
 
-    if (lines->skipping || record_parse(line + start, length - start, &record, &offset) != NULL) {
+    if (lines->skipping ||
+        record_parse_like(fleet->kinds, line + start, length - start, &record, &offset) != NULL) {
         fleet->report->unfinished++;
         return MIGUARD_OK;
     }
@@ -526,7 +530,8 @@ static enum miguard_status take_record(struct fleet *fleet, const struct fleet_e
     if (status != MIGUARD_OK) {
         return status;
     }
-    const char *fault = record_parse(fleet->line, entry->length, &item.record, &offset);
+    const char *fault =
+        record_parse_like(fleet->kinds, fleet->line, entry->length, &item.record, &offset);
     if (fault == NULL) {
         item_read(fleet->line, entry->length, &item);
     }
@@ -805,6 +810,7 @@ static enum miguard_status run(struct fleet *fleet)
 
     fleet->key_met = base_alloc(request->key_count + 1, sizeof(*fleet->key_met));
     fleet->line = base_alloc(1, RECORD_MAX_LINE);
+    fleet->kinds = record_kinds_new();
     fleet->hosts.slack = request->slack;
     fleet->look_ahead = request->look_ahead != 0 ? request->look_ahead : FLEET_LOOK_AHEAD;
     fleet->steps = request->steps != 0 ? request->steps : FLEET_STEPS;
@@ -853,6 +859,7 @@ enum miguard_status fleet_verify(const struct fleet_request *request,
     }
     base_free(fleet->work.heads);
     base_free(fleet->line);
+    record_kinds_free(fleet->kinds);
     base_free(fleet->key_met);
     fleet_index_close(&fleet->index);
     fleet_hosts_release(&fleet->hosts);

@@ -586,13 +586,8 @@ static bool parse_line(struct log_reader *reader, struct source *source, size_t 
                        bool finished)
 {
     size_t at = 0;
-    const char *line = source->buffer + source->start, *fault = NULL;
-
-    if (record_like(reader->kinds, line, length)) {
-        record_like_all(reader->kinds, &source->record);
-    } else {
-        fault = record_parse_new(reader->kinds, line, length, &source->record, &at);
-    }
+    const char *line = source->buffer + source->start;
+    const char *fault = record_parse_like(reader->kinds, line, length, &source->record, &at);
 
     take(source, length + finished);
     source->finished = finished;
@@ -742,10 +737,8 @@ static bool take_item(struct log_reader *reader, struct source *source)
     source->head = HEAD_RECORD;
     if (reader->filter.write != NULL) {
         source->text = (struct slice){piece->texts.data + item->text, item->text_length};
-    } else if (record_like(reader->kinds, line, item->length)) {
-        record_like_all(reader->kinds, &source->record);
     } else {
-        (void)record_parse_new(reader->kinds, line, item->length, &source->record, &at);
+        (void)record_parse_like(reader->kinds, line, item->length, &source->record, &at);
     }
     return true;
 }

@@ -834,11 +834,7 @@ static bool parse_full(struct record_expander *expander, const struct text *text
     struct record_kinds *kinds = expander != NULL ? expander->full : NULL;
     size_t fault;
 
-    if (record_like(kinds, text->data, text->length)) {
-        record_like_all(kinds, ret_full);
-        return true;
-    }
-    return record_parse_new(kinds, text->data, text->length, ret_full, &fault) == NULL;
+    return record_parse_like(kinds, text->data, text->length, ret_full, &fault) == NULL;
 }
 
 bool record_expand_next(struct record_expander *expander, const struct record *record,

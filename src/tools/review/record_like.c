@@ -923,3 +923,13 @@ const char *record_parse_new(struct record_kinds *kinds, const char *line, size_
     }
     return fault;
 }
+
+const char *record_parse_like(struct record_kinds *kinds, const char *line, size_t length,
+                              struct record *ret_record, size_t *ret_offset)
+{
+    if (record_like(kinds, line, length)) {
+        record_like_all(kinds, ret_record);
+        return NULL;
+    }
+    return record_parse_new(kinds, line, length, ret_record, ret_offset);
+}

@@ -96,7 +96,11 @@ uint8_t *record_like_answer(struct record_kinds *kinds);
 const char *record_parse_new(struct record_kinds *kinds, const char *line, size_t length,
                              struct record *ret_record, size_t *ret_offset);
 
-/* The same as record_parse_bare(). */
+/* The same for any line: by comparing it where it is like one that was met. */
+const char *record_parse_like(struct record_kinds *kinds, const char *line, size_t length,
+                              struct record *ret_record, size_t *ret_offset);
+
+/* As record_parse_new() and record_parse_bare(). */
 const char *record_parse_new_bare(struct record_kinds *kinds, const char *line, size_t length,
                                   struct record *ret_record, size_t *ret_offset);
 

@@ -273,29 +273,17 @@ static bool pass_by_time(const struct scan *scan, struct scan_piece *piece, cons
     return true;
 }
 
-/* NULL for a record. */
-static const char *parse_whole(struct worker *worker, const char *line, size_t length,
-                               struct record *ret_record)
-{
-    size_t at;
-
-    if (record_like(worker->kinds, line, length)) {
-        record_like_all(worker->kinds, ret_record);
-        return NULL;
-    }
-    return record_parse_new(worker->kinds, line, length, ret_record, &at);
-}
-
 /* All lines up to this one, when the one with the highest time was no record. */
 static void note_passed_times(struct worker *worker, struct scan_piece *piece, size_t end)
 {
     struct record record;
+    size_t fault;
 
     for (size_t at = piece->first_line; at < end && piece->start + at < piece->to;) {
         const char *newline = memchr(piece->buffer + at, '\n', end - at);
         size_t length = (newline != NULL ? (size_t)(newline - piece->buffer) : end) - at;
         if (length <= RECORD_MAX_LINE &&
-            parse_whole(worker, piece->buffer + at, length, &record) == NULL) {
+            record_parse_like(worker->kinds, piece->buffer + at, length, &record, &fault) == NULL) {
             note_time(worker->scan, piece, &record);
         }
         at += length + 1;
@@ -306,12 +294,13 @@ static void note_passed_times(struct worker *worker, struct scan_piece *piece, s
 static void settle_time(struct worker *worker, struct scan_piece *piece, size_t end)
 {
     struct record record;
+    size_t fault;
 
     if (piece->passed_time == INT64_MIN) {
         return;
     }
-    if (parse_whole(worker, piece->buffer + piece->passed_at, piece->passed_length, &record) ==
-        NULL) {
+    if (record_parse_like(worker->kinds, piece->buffer + piece->passed_at, piece->passed_length,
+                          &record, &fault) == NULL) {
         note_time(worker->scan, piece, &record);
     } else {
         note_passed_times(worker, piece, end);

@@ -195,14 +195,9 @@ static void hash_ahead(const struct walk *walk, struct item *item)
 const char *item_scan(const struct walk *walk, struct record_kinds *kinds, const char *line,
                       size_t length, struct item *ret_item)
 {
-    const char *fault = NULL;
     size_t at = 0;
+    const char *fault = record_parse_like(kinds, line, length, &ret_item->record, &at);
 
-    if (record_like(kinds, line, length)) {
-        record_like_all(kinds, &ret_item->record);
-    } else {
-        fault = record_parse_new(kinds, line, length, &ret_item->record, &at);
-    }
     if (fault == NULL) {
         item_read(line, length, ret_item);
         if (ret_item->chained) {
