@@ -66,7 +66,7 @@ int hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* Of sixteen digits at once: false when one of them is none, or not in lower case. */
+/* False when one of the sixteen characters is no digit, or not in lower case. */
 static bool take_eight(const char *text, unsigned char *ret_bytes)
 {
     sixteen_digits digit;
