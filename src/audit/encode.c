@@ -119,7 +119,7 @@ static void close_list(struct text *text)
 
 /* ---- times and numbers: without printf(3) and gmtime_r(3), which takes a lock of the C library */
 
-enum { TIME_LENGTH = 27, TIME_AT = 15 /* behind {"@timestamp":" */ };
+enum { TIME_LENGTH = AUDIT_TIME_LENGTH, TIME_AT = 15 /* behind {"@timestamp":" */ };
 
 /* With a leading zero; returns where the next character goes. */
 static char *put_two_digits(char *at, unsigned value)
@@ -176,6 +176,54 @@ void audit_set_time(char *body, size_t length, int64_t time)
     if (length > TIME_AT + TIME_LENGTH) {
         time_text(time, body + TIME_AT);
     }
+}
+
+/* Two digits at a place, or more than 99. */
+static unsigned get_two_digits(const char *at)
+{
+    const unsigned high = (unsigned char)at[0] - (unsigned)'0';
+    const unsigned low = (unsigned char)at[1] - (unsigned)'0';
+
+    return high <= 9 && low <= 9 ? high * 10 + low : 100;
+}
+
+/* The inverse of time_text(). */
+bool audit_time_parse(const char text[TIME_LENGTH], int64_t *ret_time)
+{
+    static const char form[] = "0000-00-00T00:00:00.000000Z";
+    static const uint8_t parts[] = {0, 2, 5, 8, 11, 14, 17, 20, 22, 24};
+    enum { CENTURY, YEAR, MONTH, DAY, HOUR, MINUTE, OF_MINUTE, FRACTION, PARTS = 10 };
+    unsigned part[PARTS], most = 0;
+
+    for (int i = 0; i < PARTS; i++) {
+        part[i] = get_two_digits(text + parts[i]);
+        most = part[i] > most ? part[i] : most;
+    }
+    for (int i = 4; i < TIME_LENGTH; i += i < 19 ? 3 : 7) {
+        most = text[i] == form[i] ? most : 100;
+    }
+    if (most > 99 || part[MONTH] < 1 || part[MONTH] > 12 || part[DAY] < 1 || part[DAY] > 31 ||
+        part[HOUR] > 23 || part[MINUTE] > 59 || part[OF_MINUTE] > 60) {
+        return false;
+    }
+    const int64_t days = civil_days(part[CENTURY] * 100 + part[YEAR], part[MONTH], part[DAY]);
+    const int64_t of_day = part[HOUR] * 3600 + part[MINUTE] * 60 + part[OF_MINUTE];
+    *ret_time = (days * 86400 + of_day) * 1000000 + part[FRACTION] * 10000 +
+                part[FRACTION + 1] * 100 + part[FRACTION + 2];
+    return true;
+}
+
+/* For each record, so only what is not sure. */
+const char *audit_time_text(const char *body, size_t length)
+{
+    static const char before[] = "{\"@timestamp\":\"";
+    const char *text = body + TIME_AT;
+
+    _Static_assert(sizeof(before) - 1 == TIME_AT, "where it stands");
+    return length > TIME_AT + TIME_LENGTH && memcmp(body, before, TIME_AT) == 0 &&
+                   text[10] == 'T' && text[TIME_LENGTH - 1] == 'Z'
+               ? text
+               : NULL;
 }
 
 /* The clock of the day: records of several hosts are compared. Durations use clock_now_ms()
@@ -1069,6 +1117,12 @@ void audit_encode_tail(struct text *text, const struct audit_event *event, const
     if (place->repeats > 1) {
         open_object(text, RECORD_REPEAT_OBJECT);
         write_number(text, RECORD_REPEATS, place->repeats);
+        close_object(text);
+    }
+    if (place->since != 0) {
+        open_object(text, RECORD_ORDER_OBJECT);
+        write_number(text, RECORD_ORDER_SINCE, place->since);
+        write_number(text, RECORD_ORDER_LATE, place->late_ms);
         close_object(text);
     }
     if (place->chain_id != 0) {

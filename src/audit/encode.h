@@ -41,13 +41,16 @@ struct audit_place {
     const char *previous; /* hash of the record before, in hex */
     uint64_t repeats;     /* 1: the record itself; more: how many refusals it stands for */
     int64_t first, last;  /* with more than 1: when; nanoseconds since 1970 */
+    /* Of the records of the file from this number on, each is at most so many milliseconds older
+     * than any before it (file/order.c); since 0: it is not said. */
+    uint64_t since, late_ms;
 };
 
 /*
  * One line of JSON without its newline, in ECS 9 names, in two halves:
  *
  *     body  {"@timestamp":...,"host":...,...,"miguard":{...
- *     tail  ,"repeat":{...},"chain":{...}},"event":{...,"hash":"
+ *     tail  ,"repeat":{...},"order":{...},"chain":{...}},"event":{...,"hash":"
  *
  * and then the hash itself and AUDIT_LINE_END. Without a chain the line has no hash and ends
  * after the tail in AUDIT_LINE_END less its quote. The body may wait a moment for names
@@ -61,6 +64,13 @@ void audit_encode_origin(struct text *text, const struct audit_stamp *stamp);
 
 /* Gives a finished body another time, for a record that is kept and written later. */
 void audit_set_time(char *body, size_t length, int64_t time);
+
+/* The time that a body, or a line, begins with, as it stands there: texts of this form have the
+ * order of their times. NULL: it begins with none that audit_encode_body() writes. */
+enum { AUDIT_TIME_LENGTH = 27 };
+const char *audit_time_text(const char *body, size_t length);
+/* In microseconds since 1970. False: it is no time. */
+bool audit_time_parse(const char text[AUDIT_TIME_LENGTH], int64_t *ret_time);
 
 /* Appends the tail to a body that is in text already. Needs no allocation beyond what text grows
  * by. Like every append, a failure stays set in text->failed. */

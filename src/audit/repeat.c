@@ -205,10 +205,11 @@ void repeat_sample(struct repeats *repeats, const struct log_state *state,
  * room is there, or they are left out. */
 static size_t append_samples(const struct repeat_hint *hint, struct state_repeat *slot)
 {
-    char *at = slot->body + slot->body_length, *end = slot->body + STATE_BODY;
     static const char before[] = ",\"samples\":[";
+    const size_t most = sizeof(before) + REPEAT_SAMPLES * (REPEAT_SAMPLE_SIZE + 1);
+    char *at = slot->body + slot->body_length;
 
-    if ((size_t)(end - at) < sizeof(before) + REPEAT_SAMPLES * (REPEAT_SAMPLE_SIZE + 1)) {
+    if (slot->body_length + most > STATE_KEPT) {
         return 0;
     }
     at = stpcpy(at, before);
@@ -329,7 +330,7 @@ void repeat_begin(struct repeats *repeats, struct log_state *state, const struct
                   uint64_t entity, int64_t now, const struct file_record *record)
 {
     int i = free_slot(state, record->event->varied);
-    if (i == STATE_REPEATS || record->body_length > STATE_BODY) {
+    if (i == STATE_REPEATS || record->body_length > STATE_KEPT) {
         return;
     }
     struct state_repeat *slot = &state->repeats[i];

@@ -31,6 +31,10 @@ enum { RECORD_FORMAT_SHORT = 2, RECORD_FORMAT_WRITTEN = 3 };
 #define RECORD_ECS  "{\"version\":\"9.0.0\"}"
 #define RECORD_KIND "\"event\""
 
+/* The number of a record that says miguard.order is a multiple of it: a reader meets one near the
+ * end of each file. In each record it would be long for what few are asked for. */
+enum { RECORD_ORDER_EVERY = 8 };
+
 /* How the value stands in the JSON, for readers and for the schema of the tests. */
 enum record_type {
     RECORD_TYPE_TEXT,    /* a string */
@@ -193,6 +197,10 @@ enum record_type {
     OBJECT(REPEAT, "miguard.repeat", "repeat")                                                     \
     FIELD(REPEATS, "miguard.repeat.count", "count", NUMBER)                                        \
     CLOSE(REPEAT)                                                                                  \
+    OBJECT(ORDER, "miguard.order", "order")                                                        \
+    FIELD(ORDER_SINCE, "miguard.order.since", "since", NUMBER)                                     \
+    FIELD(ORDER_LATE, "miguard.order.late_ms", "late_ms", NUMBER)                                  \
+    CLOSE(ORDER)                                                                                   \
     OBJECT(CHAIN, "miguard.chain", "chain")                                                        \
     FIELD(CHAIN, "miguard.chain.id", "id", ID)                                                     \
     FIELD(CHAIN_EPOCH, "miguard.chain.epoch", "epoch", NUMBER)                                     \

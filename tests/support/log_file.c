@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/log_file.h"
 
+#include "model/record_fields.h"
 #include "model/record_limits.h"
 #include <ftw.h>
 #include <jansson.h>
@@ -12,10 +13,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/file/file_internal.h"
 #include "identity/read.h"
 #include "support/record.h"
+#include "tools/review/record.h"
 
 unsigned log_file_own_records, log_file_refused;
+int64_t log_file_time;
 
 /* ---- the folder ------------------------------------------------------------------------------ */
 
@@ -102,6 +106,9 @@ static bool append_event(struct log_file *file, const struct audit_event *event,
         return false;
     }
     stamp_encode(&process, event, &batch->body, id);
+    if (log_file_time != 0) {
+        audit_set_time(batch->body.data, batch->body.length, log_file_time);
+    }
     const struct file_record record = {.event = event,
                                        .body = batch->body.data,
                                        .body_length = batch->body.length,
@@ -195,6 +202,12 @@ struct walk {
     char previous[CHAIN_HEX_SIZE], chain[32];
     uint64_t sequence, epoch;
     bool begun;
+    uint64_t since; /* of the last record of this file that says it; 0: none did */
+    struct seen {
+        uint64_t sequence;
+        int64_t time;
+    } * seen; /* of this file */
+    size_t seen_count;
     uint64_t holes[HOLES][2];
     unsigned hole_count;
 };
@@ -279,6 +292,39 @@ static void check_place(struct walk *walk, const json_t *record, const char *lin
     walk->begun = true;
 }
 
+/* What it says of the order is so, seen from the records of the file that stand before it. */
+static void check_order(struct walk *walk, const json_t *record)
+{
+    const char *text = string_in(record, "@timestamp");
+    uint64_t since = number_in(record, "miguard.order.since"), late = 0;
+    uint64_t sequence = number_in(record, "event.sequence");
+    int64_t highest = INT64_MIN;
+    struct seen *seen = &walk->seen[walk->seen_count++ % LOG_FILE_IDS];
+
+    seen->sequence = sequence;
+    if (!record_parse_time(text, strlen(text), &seen->time) || walk->seen_count > LOG_FILE_IDS) {
+        blame(walk, "%llu: no time, or too many", (unsigned long long)sequence);
+        return;
+    }
+    if (since == 0) {
+        walk->check->unordered += sequence % RECORD_ORDER_EVERY == 0;
+        return;
+    }
+    for (size_t i = 0; i < walk->seen_count; i++) {
+        const int64_t time = walk->seen[i].time;
+        if (walk->seen[i].sequence >= since) {
+            highest = time > highest ? time : highest;
+            late = (uint64_t)(highest - time) > late ? (uint64_t)(highest - time) : late;
+        }
+    }
+    walk->check->orders += since != walk->since;
+    walk->since = since;
+    if (number_in(record, "miguard.order.late_ms") * 1000000 < late) {
+        blame(walk, "%llu: late by %llu ns", (unsigned long long)sequence,
+              (unsigned long long)late);
+    }
+}
+
 static void note_gap(struct walk *walk, const json_t *record)
 {
     uint64_t first = number_in(record, "miguard.lost.first_sequence");
@@ -341,6 +387,7 @@ static void check_line(struct walk *walk, const char *line, size_t length)
     }
     walk->check->records++;
     check_place(walk, record, line, length);
+    check_order(walk, record);
     note_what(walk, record);
     json_decref(record);
 }
@@ -355,6 +402,8 @@ static bool check_file(struct walk *walk, const char *path)
     if (file == NULL) {
         return false;
     }
+    walk->since = 0;
+    walk->seen_count = 0;
     while ((length = getline(&line, &size, file)) > 0) {
         if (line[length - 1] != '\n') {
             walk->check->broken_lines++;
@@ -381,6 +430,7 @@ void log_file_check(const char *path, const struct chain_key *first, struct log_
     char name[256];
     struct walk walk = {.check = ret_check, .epoch = first->present ? 1 : 0, .key = *first};
 
+    walk.seen = calloc(LOG_FILE_IDS, sizeof(*walk.seen));
     memset(ret_check, 0, sizeof(*ret_check));
     memset(walk.previous, '0', CHAIN_HEX_SIZE - 1);
     for (int i = 1, absent = 0; absent < 40; i++) {
@@ -394,6 +444,7 @@ void log_file_check(const char *path, const struct chain_key *first, struct log_
         ret_check->unexplained += walk.holes[i][1] + 1 - walk.holes[i][0];
     }
     ret_check->last_sequence = walk.sequence;
+    free(walk.seen);
 }
 
 void log_file_round(struct log_file *file)

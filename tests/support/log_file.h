@@ -30,6 +30,9 @@ struct log_file *log_file_open(const struct sink_settings *settings, bool report
 bool log_file_append(struct log_file *file, unsigned id, size_t padding, enum audit_loss *ret_loss,
                      uint64_t *ret_sequence);
 
+/* The time of the records that follow, nanoseconds since 1970; 0: now. */
+extern int64_t log_file_time;
+
 /* The record that a process begins with. */
 void log_file_begin(struct log_file *file);
 
@@ -55,7 +58,9 @@ struct log_check {
     uint64_t lost[AUDIT_LOSS_COUNT], lost_all;
     uint64_t last_sequence, removed_through;
     unsigned seals, rotations, gaps, spaces;
-    char steps[256]; /* of audit-space, each with a blank behind it */
+    unsigned orders;    /* how often what records say of their order (audit/file/order.c) began */
+    unsigned unordered; /* records that should say it and do not; a false one is a break */
+    char steps[256];    /* of audit-space, each with a blank behind it */
     unsigned char seen[LOG_FILE_IDS];
     char problem[256]; /* the first */
 };

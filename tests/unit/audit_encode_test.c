@@ -472,6 +472,48 @@ START_TEST(what_is_not_known_is_not_given)
 }
 END_TEST
 
+/* The time that a writer compares is the one that a reader finds. */
+START_TEST(a_time_is_read_back)
+{
+    static const char *const wrong[] = {
+        "{\"@timestamp\":\"2026-01-02T03:04:05.678901z\",\"a\":1",
+        "{\"@timestamp\":\"2026-01-02 03:04:05.678901Z\",\"a\":1",
+        "{\"@timestamp\":\"2026-01-02T03:04:05.67890 Z\",\"a\":1",
+        "{\"@timestamp\":\"2026-01-02T03:04:05,678901Z\",\"a\":1",
+        "{\"@timestamp\":\"2026-13-02T03:04:05.678901Z\",\"a\":1",
+        "{\"@timestamp\":\"2026-00-02T03:04:05.678901Z\",\"a\":1",
+        "{\"@timestamp\":\"2026-01-00T03:04:05.678901Z\",\"a\":1",
+        "{\"@timestamp\":\"2026-01-32T03:04:05.678901Z\",\"a\":1",
+        "{\"@timestamp\":\"2026-01-02T24:04:05.678901Z\",\"a\":1",
+        "{\"@timestamp\":\"2026-01-02T03:60:05.678901Z\",\"a\":1",
+        "{\"@timestamp\":\"2026-01-02T03:04:61.678901Z\",\"a\":1",
+        "{\"@timestamq\":\"2026-01-02T03:04:05.678901Z\",\"a\":1",
+        "{\"@timestamp\":\"2026-01-02T03:04:05.678901Z",
+        "{\"@timestamp\":\"20",
+        "",
+    };
+    char body[] = "{\"@timestamp\":\"2026-01-02T03:04:05.678901Z\",\"a\":1";
+    uint64_t random = 1;
+    int64_t found = 0, read = 0;
+
+    for (int i = 0; i < 20000; i++) {
+        random = random * UINT64_C(6364136223846793005) + 1442695040888963407U;
+        audit_set_time(body, sizeof(body) - 1, (int64_t)(random >> 1));
+        const char *text = audit_time_text(body, sizeof(body) - 1);
+        ck_assert_ptr_eq(text, body + 15);
+        ck_assert(audit_time_parse(text, &found));
+        if (record_parse_time(body + 15, 27, &read)) { /* to the year 2261 */
+            ck_assert_int_eq(found, read / 1000);
+        }
+        ck_assert_int_eq(found, (int64_t)(random >> 1) / 1000);
+    }
+    for (int i = 0; i < LENGTH(wrong); i++) {
+        const char *text = audit_time_text(wrong[i], strlen(wrong[i]));
+        ck_assert_msg(text == NULL || (i > 1 && !audit_time_parse(text, &found)), "%s", wrong[i]);
+    }
+}
+END_TEST
+
 /* Old lines and what is not in the form are given as they are. */
 START_TEST(other_records_stay_as_they_are)
 {
@@ -512,7 +554,7 @@ END_TEST
 
 /* Of root on a system with 41 capabilities, and of a user, with every part that a refusal can
  * have. */
-static size_t size_of_refusal(uid_t owner, uint64_t caps, bool differs)
+static size_t size_of_refusal(uid_t owner, uint64_t caps, bool differs, uint64_t since)
 {
     static const struct audit_last_switch switched = {(const void *)(uintptr_t)getenv, 1};
     gid_t of_user[] = {owner, 27, 100};
@@ -553,6 +595,8 @@ static size_t size_of_refusal(uid_t owner, uint64_t caps, bool differs)
     event.space = NULL;
     event.tally = NULL;
     event.set_aside = NULL;
+    place.since = since;
+    place.late_ms = 60000;
     place.previous = "00000000000000000000000000000000000000000000000000000000000000ff";
     encode(&line, &event, &stamp, &place);
     size_t size = line.length + 60; /* of the hash */
@@ -569,8 +613,14 @@ enum { FOR_PATHS = 100 };
 
 START_TEST(records_are_short)
 {
-    size_t root = size_of_refusal(0, (UINT64_C(1) << 41) - 1, true);
-    size_t user = size_of_refusal(1000, 0, false);
+    enum { EVERY = RECORD_ORDER_EVERY };
+    const uint64_t caps = (UINT64_C(1) << 41) - 1, since = 1000000;
+    size_t root =
+        ((EVERY - 1) * size_of_refusal(0, caps, true, 0) + size_of_refusal(0, caps, true, since)) /
+        EVERY;
+    size_t user = ((EVERY - 1) * size_of_refusal(1000, 0, false, 0) +
+                   size_of_refusal(1000, 0, false, since)) /
+                  EVERY;
 
     ck_assert_msg(root <= ROOT_SIZE + FOR_PATHS, "a refusal of root's session takes %zu bytes",
                   root);
@@ -626,7 +676,10 @@ static void encode_everything(struct text *line, bool alone, bool by_gate)
     event.varied = true;
     event.action = by_gate ? AUDIT_ACTION_GATE : event.action;
     const struct audit_stamp stamp = stamp_of(&process);
-    encode(line, &event, &stamp, &repeated);
+    struct audit_place place = repeated;
+    place.since = 3;
+    place.late_ms = 60000;
+    encode(line, &event, &stamp, &place);
 }
 
 static bool is_of_type(const struct slice *value, enum record_type type)
@@ -879,6 +932,7 @@ int main(void)
     Suite *suite = suite_create("encode");
     TCase *records = tcase_create("records");
 
+    tcase_add_test(records, a_time_is_read_back);
     tcase_add_test(records, records_are_what_they_always_were);
     tcase_add_test(records, the_full_form_is_that_of_format_1);
     tcase_add_test(records, the_full_form_is_that_of_format_2);

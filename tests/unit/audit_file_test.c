@@ -350,7 +350,8 @@ START_TEST(many_threads)
         ck_assert_uint_eq(check.seen[i], 1);
     }
     ck_assert_uint_gt(check.rotations, 2);
-    ck_assert_uint_eq(check.missing + check.gaps, 0);
+    ck_assert_uint_eq(check.missing + check.gaps + check.unordered, 0);
+    ck_assert_uint_eq(check.orders, check.files);
 }
 END_TEST
 
@@ -408,7 +409,8 @@ START_TEST(many_processes)
             ck_assert_uint_eq(check.seen[i * 1000 + j], 1);
         }
     }
-    ck_assert_uint_eq(check.missing + check.gaps + check.broken_lines, 0);
+    ck_assert_uint_eq(check.missing + check.gaps + check.broken_lines + check.unordered, 0);
+    ck_assert_uint_eq(check.orders, check.files);
 }
 END_TEST
 
@@ -451,6 +453,7 @@ START_TEST(killed_at_each_byte)
     check_log(&key);
     ck_assert_uint_eq(check.lost[AUDIT_LOSS_KILLED], torn);
     ck_assert_uint_eq(check.lost_all, torn);
+    ck_assert_uint_eq(check.orders, 1); /* whatever was taken over or torn */
     ck_assert_uint_eq(check.missing, 0);
     ck_assert_uint_ge(check.broken_lines + 1,
                       torn); /* a whole one that lacks its newline is none */

@@ -581,6 +581,52 @@ START_TEST(slots_survive_what_goes_wrong)
 }
 END_TEST
 
+/* The last bytes of the last slot are file/order.c's. */
+START_TEST(a_body_ends_before_what_is_kept_behind_it)
+{
+    enum { MOST = 20 + REPEAT_SAMPLES * (REPEAT_SAMPLE_SIZE + 1) };
+    static const struct {
+        size_t length;
+        bool counted, samples;
+    } bodies[] = {{STATE_BODY, false, false},
+                  {STATE_KEPT + 1, false, false},
+                  {STATE_KEPT, true, false},
+                  {STATE_BODY - MOST, true, false},
+                  {STATE_KEPT - MOST, true, true}};
+    static struct state_repeat slots[STATE_REPEATS];
+    static char body[STATE_BODY];
+    const int64_t now = (int64_t)1700000000 * 1000000000;
+    int64_t until = 0;
+    char id[AUDIT_ID_SIZE] = "";
+    struct log_state state = {.repeats = slots, .repeats_until = &until};
+    struct repeats repeats = {.window = 1000000000};
+    const struct digest key = {{3, 4}};
+    struct audit_event event = refusal("Run");
+    const struct file_record record = {
+        .event = &event, .body = body, .body_length = bodies[_i].length, .id = id, .repeats = 1};
+    struct state_repeat *slot = &slots[STATE_REPEATS - 1];
+    struct repeat_round round;
+
+    event.varied = true;
+    memset(slots, 0, sizeof(slots));
+    memset(body, 'x', sizeof(body));
+    memset(slot->body, 'o', STATE_BODY);
+    repeat_begin(&repeats, &state, &key, 9, now, &record);
+    ck_assert_int_eq(slot->key[0] != 0, bodies[_i].counted);
+    if (bodies[_i].counted) {
+        repeat_count(&repeats, &state, slot, now, id);
+        repeat_sample(&repeats, &state, slot, &event);
+        repeat_round_begin(&state, &round);
+        ck_assert(repeat_round_next(&repeats, &state, now, 9, &round));
+        ck_assert_int_eq(round.record.body_length > bodies[_i].length, bodies[_i].samples);
+        ck_assert_uint_le(round.record.body_length, STATE_KEPT);
+    }
+    for (int i = STATE_KEPT; i < STATE_BODY; i++) {
+        ck_assert_int_eq(slot->body[i], 'o');
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("audit repeats");
@@ -595,6 +641,7 @@ int main(void)
     tcase_add_test(repeats, a_storm_behind_full_slots);
     tcase_add_test(repeats, the_budget_of_bytes);
     tcase_add_test(repeats, body_too_large_for_a_slot);
+    tcase_add_loop_test(repeats, a_body_ends_before_what_is_kept_behind_it, 0, 5);
     tcase_add_loop_test(repeats, window_ends, 0, 2);
     tcase_add_test(repeats, background_thread_writes_what_is_due);
     tcase_add_test(repeats, parent_and_child_count_apart);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "audit/file/file_internal.h"
+#include "model/record_fields.h"
 #include "model/record_limits.h"
 
 /* ---- one record ------------------------------------------------------------------------------ */
@@ -48,6 +49,9 @@ static bool make_line(struct log_file *file, const struct file_record *record, s
                       unsigned char ret_hash[CHAIN_HASH_SIZE], size_t *ret_length)
 {
     const struct state_head *head = state_head(&file->state);
+    const struct state_order order =
+        file_order_next(&file->state, head, record->body, record->body_length);
+    const bool is_due = (head->sequence + 1) % RECORD_ORDER_EVERY == 0;
     char hex[CHAIN_HEX_SIZE];
     struct audit_place place = {.sequence = head->sequence + 1,
                                 .chain_id = head->chain_id,
@@ -55,7 +59,9 @@ static bool make_line(struct log_file *file, const struct file_record *record, s
                                 .previous = hex,
                                 .repeats = record->repeats,
                                 .first = record->first,
-                                .last = record->last};
+                                .last = record->last,
+                                .since = is_due ? order.since : 0,
+                                .late_ms = (order.late + 999) / 1000};
 
     line->length = 0;
     line->failed = false;
@@ -66,6 +72,7 @@ static bool make_line(struct log_file *file, const struct file_record *record, s
         return false;
     }
     chain_hash(&head->key, line->data, line->length, ret_hash);
+    file_order_keep(&file->state, head, &order, ret_hash);
     chain_hex(ret_hash, hex);
     text_append(line, hex);
     text_append(line, AUDIT_LINE_END "\n");

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the parts of the log file share. From below: mark.c (descriptors), log_state.c (the mapped
- * state), file_io.c (the file itself), file_background.c, sync.c, space.c, log_folder.c, repair.c
- * (what earlier writers left), rotate.c, state_aside.c and open_state.c, file_lock.c, and above
- * them file.c (append) and file_open.c; begin.c makes a new log. A part calls only those below it.
+ * state), file_io.c (the file itself), order.c (of its times), file_background.c, sync.c, space.c,
+ * log_folder.c, repair.c (what earlier writers left), rotate.c, state_aside.c and open_state.c,
+ * file_lock.c, and above them file.c (append) and file_open.c; begin.c makes a new log. A part
+ * calls only those below it.
  */
 #ifndef AUDIT_FILE_FILE_INTERNAL_H
 #define AUDIT_FILE_FILE_INTERNAL_H
@@ -384,6 +385,16 @@ MIGUARD_CHECKED bool file_last_chained(int fd, bool *ret_found, struct file_last
 /* The number of the last whole record in what fd refers to, and its hash; false: not found. */
 MIGUARD_CHECKED bool file_last_record(int fd, uint64_t *ret_sequence,
                                       unsigned char ret_hash[CHAIN_HASH_SIZE]);
+
+/* ---- order.c */
+
+/* The order of the current file with the record that comes next, a line or its body; `since` 0: it
+ * has no time. */
+struct state_order file_order_next(const struct log_state *state, const struct state_head *head,
+                                   const char *line, size_t length);
+/* Before the record is written that has this hash. */
+void file_order_keep(struct log_state *state, const struct state_head *head,
+                     const struct state_order *order, const unsigned char hash[CHAIN_HASH_SIZE]);
 
 /* ---- state_aside.c */
 

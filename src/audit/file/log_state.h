@@ -53,6 +53,22 @@ struct state_loss {
 /* The body of a record with two identities of root, each with every capability, fits. */
 enum { STATE_REPEATS = 32, STATE_BODY = 12000 };
 
+/*
+ * How far the records of the current file are out of the order of their times, up to the one whose
+ * hash begins with `record`: see order.c. Two of them lie in the last bytes of the last slot below,
+ * where they change neither size nor layout of a state: one that was made before there were any, or
+ * that a program of before uses at the same time, is as good. So a body is kept up to STATE_KEPT
+ * bytes only; it may have been longer.
+ */
+struct state_order {
+    uint64_t record;
+    uint64_t since;   /* the number of the first record that is counted in */
+    uint64_t late;    /* so many microseconds, at the most, is one older than one before it */
+    char highest[32]; /* of their times, as it stands in the record; AUDIT_TIME_LENGTH */
+    uint64_t check;   /* over all above, for what others wrote there */
+};
+enum { STATE_ORDERS = 2, STATE_KEPT = STATE_BODY - STATE_ORDERS * (int)sizeof(struct state_order) };
+
 /* A run has all that its record needs, so that another process can write it. */
 struct state_repeat {
     uint64_t key[2];     /* of what is identical; 0: the slot is free */

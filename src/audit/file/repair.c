@@ -329,6 +329,10 @@ static bool adopt_line(struct repair *repair, const char *line, size_t length)
     if (!chain_hash_equal(written, right)) {
         return false;
     }
+    (void)state_prove(&repair->file->state); /* it was read for some time */
+    const struct state_order order =
+        file_order_next(&repair->file->state, &repair->head, line, length);
+    file_order_keep(&repair->file->state, &repair->head, &order, right);
     file_advance(&repair->head, right, length + 1,
                  find(line, length, "\"action\":\"audit-seal\"") != NULL, repair->now);
     if (find(line, length, "\"action\":\"records-lost\"") != NULL &&

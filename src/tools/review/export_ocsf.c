@@ -480,6 +480,8 @@ static const enum record_field unmapped[] = {
     RECORD_CHAIN_EPOCH,
     RECORD_CHAIN_PREVIOUS,
     RECORD_HASH,
+    RECORD_ORDER_SINCE,
+    RECORD_ORDER_LATE,
 };
 
 /* Names are the ECS paths, with dots in them, so that the fields are found under the name that the
