@@ -2,8 +2,9 @@
 /*
  * Parts of a log against the whole of it: what read_narrow() and read_cut() leave out holds nothing
  * that was asked for, in files that are in order within what narrow.h relies on, and in files whose
- * clock was set back, which are read as a whole. With broken and long lines, several files that are
- * one chain or not, packed ones, records of several processes, and any bounds.
+ * clock was set back, which are read as a whole or say how far that was. With broken and long
+ * lines, several files that are one chain or not, packed ones, records of several processes, any
+ * bounds, and what the library itself wrote.
  */
 #include "tools/review/read.h"
 
@@ -14,8 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "audit/file/file_internal.h"
 #include "base/text.h"
 #include "support/audit_generate.h"
+#include "support/log_file.h"
 #include "tools/review/query.h"
 
 enum { FILES = 3, GRAIN = 16 * 1024, MINUTE = 60, HOUR = 3600 };
@@ -60,7 +63,24 @@ struct writer {
     uint64_t numbers[3]; /* of three processes */
     unsigned entity;     /* theirs are 0x1234 and the next two, and this added to them */
     int64_t clock;       /* seconds behind GENERATE_START */
+    bool orders;         /* records say how far their file is in order */
+    /* of the file: */
+    uint64_t since;
+    int64_t highest, late;
 };
+
+/* The member that one of eight records has; empty for the others. */
+static void write_order(struct writer *writer, int64_t time, char order[80])
+{
+    writer->highest = writer->since == 0 || time > writer->highest ? time : writer->highest;
+    writer->late = writer->highest - time > writer->late ? writer->highest - time : writer->late;
+    writer->since = writer->since == 0 ? writer->sequence + 1 : writer->since;
+    order[0] = '\0';
+    if (writer->orders && (writer->sequence + 1) % RECORD_ORDER_EVERY == 0) {
+        snprintf(order, 80, "\"order\":{\"since\":%llu,\"late_ms\":%llu},",
+                 (unsigned long long)writer->since, (unsigned long long)writer->late * 1000);
+    }
+}
 
 /* A record, older than the clock at times, or ahead of it; together by less than an hour; now and
  * then it is torn, or a long line of no record comes before it. */
@@ -70,9 +90,10 @@ static void put_line(FILE *file, struct writer *writer)
     int64_t age = next_random(&writer->state) % 8 == 0
                       ? (int64_t)(next_random(&writer->state) % (HOUR - 1)) - HOUR / 2
                       : 0;
-    char text[40];
+    char text[40], order[80];
 
     stamp(writer->clock - age, text);
+    write_order(writer, writer->clock - age, order);
     if (next_random(&writer->state) % 300 == 0) {
         fprintf(file, "%*s\n", (int)(next_random(&writer->state) % (3 * GRAIN)), "x");
     }
@@ -80,17 +101,18 @@ static void put_line(FILE *file, struct writer *writer)
         fprintf(file, "{\"@timestamp\":\"%s\",\"mess%s", text,
                 next_random(&writer->state) % 2 == 0 ? "\n" : "");
     }
-    fprintf(file,
-            "{\"@timestamp\":\"%s\",\"miguard\":{\"class\":\"C%d\",\"chain\":{\"id\":\"%016llx\"}},"
-            "\"event\":{\"id\":\"%016x-%llu\",\"sequence\":%llu},\"x\":\"%*s\"}\n",
-            text, (int)(next_random(&writer->state) % 20), (unsigned long long)writer->chain,
-            (unsigned)process + 0x1234 + writer->entity,
-            (unsigned long long)++writer->numbers[process], (unsigned long long)++writer->sequence,
-            (int)(next_random(&writer->state) % 300), "");
+    fprintf(
+        file,
+        "{\"@timestamp\":\"%s\",\"miguard\":{\"class\":\"C%d\",%s\"chain\":{\"id\":\"%016llx\"}},"
+        "\"event\":{\"id\":\"%016x-%llu\",\"sequence\":%llu},\"x\":\"%*s\"}\n",
+        text, (int)(next_random(&writer->state) % 20), order, (unsigned long long)writer->chain,
+        (unsigned)process + 0x1234 + writer->entity, (unsigned long long)++writer->numbers[process],
+        (unsigned long long)++writer->sequence, (int)(next_random(&writer->state) % 300), "");
     writer->clock += (int64_t)(next_random(&writer->state) % 80);
 }
 
-/* back: the clock is set back once, by more than two samples can hide. At times the rest is a copy
+/* back: the clock is set back once, by more than two samples can hide, or, where that is said, by
+ * anything. At times the rest is a copy
  * of what another log has: its numbers are lower. */
 static void make_log(const char *path, struct writer *writer, bool back, uint64_t lines)
 {
@@ -99,13 +121,16 @@ static void make_log(const char *path, struct writer *writer, bool back, uint64_
     FILE *file = fopen(path, "we");
 
     ck_assert_ptr_nonnull(file);
+    writer->since = 0;
+    writer->late = 0;
     for (uint64_t i = 0; i < lines; i++) {
         if (i == other) {
             writer->sequence = 0;
             at = lines;
         }
         if (i == at) {
-            writer->clock -= 4 * HOUR + (int64_t)(next_random(&writer->state) % (9 * HOUR));
+            writer->clock -= (writer->orders ? 0 : 4 * HOUR) +
+                             (int64_t)(next_random(&writer->state) % (9 * HOUR));
         }
         put_line(file, writer);
     }
@@ -257,7 +282,7 @@ static size_t make_logs(struct writer *writer)
 
 START_TEST(part_is_whole)
 {
-    struct writer writer = {.state = (uint64_t)_i * 77, .clock = 20 * HOUR};
+    struct writer writer = {.state = (uint64_t)_i * 77, .clock = 20 * HOUR, .orders = _i % 2 == 0};
     struct found *whole = calloc(2, sizeof(*whole)), *part = whole + 1;
     size_t left_out = 0;
     struct log_reader *before = NULL;
@@ -915,6 +940,288 @@ START_TEST(last_of_a_chain)
 }
 END_TEST
 
+/* ---- what a file says of its order ----------------------------------------------------------- */
+
+/* Lines of the same length, one for each second, but for some that are late. */
+enum { SAID_LINE = 512, SAID_LINES = 4000, NOT_SAID = -1 };
+
+struct said_log {
+    uint64_t chain, other_chain; /* of the first lines, where not 0 */
+    uint64_t first, since;
+    int64_t late_ms;        /* NOT_SAID: nothing is said */
+    int said_last;          /* the last line that says it; 0: of the last eight */
+    int late_from, late_to; /* these lines, from 0, */
+    int64_t late_by;        /* by so many seconds, */
+    int64_t end_late_by;    /* and two near the end by more */
+};
+
+static void put_said(const char *path, const struct said_log *log)
+{
+    FILE *file = fopen(path, "we");
+    char text[40], order[80];
+
+    ck_assert_ptr_nonnull(file);
+    for (int i = 0; i < SAID_LINES; i++) {
+        const bool is_late = i >= log->late_from && i < log->late_to;
+        const uint64_t sequence = log->first + (uint64_t)i;
+        const bool is_later = i == SAID_LINES - 4 || i == SAID_LINES - 3;
+        stamp(20 * HOUR + i - (is_late ? log->late_by : 0) - (is_later ? log->end_late_by : 0),
+              text);
+        order[0] = '\0';
+        if (log->late_ms != NOT_SAID && sequence % RECORD_ORDER_EVERY == 0 &&
+            (log->said_last == 0 || i <= log->said_last)) {
+            snprintf(order, sizeof(order), "\"order\":{\"since\":%llu,\"late_ms\":%llu},",
+                     (unsigned long long)log->since, (unsigned long long)log->late_ms);
+        }
+        int length = fprintf(
+            file,
+            "{\"@timestamp\":\"%s\",\"miguard\":{%s\"chain\":{\"id\":\"%016llx\"}},"
+            "\"event\":{\"id\":\"0000000000001234-%llu\",\"sequence\":%llu}",
+            text, order,
+            (unsigned long long)(log->other_chain != 0 && i < 100 ? log->other_chain : log->chain),
+            (unsigned long long)sequence, (unsigned long long)sequence);
+        fprintf(file, ",\"x\":\"%*s\"}\n", SAID_LINE - 9 - length, "");
+    }
+    ck_assert_int_eq(ftell(file), SAID_LINE * SAID_LINES);
+    fclose(file);
+}
+
+/* Of all files, what is from `from` to `to` seconds behind the first line. */
+static void read_seconds(size_t files, int64_t from, int64_t to, struct found *part)
+{
+    struct query *query = query_new();
+    struct narrow_bounds bounds;
+    struct miguard_error error;
+    char text[40];
+
+    stamp(20 * HOUR + from, text);
+    ck_assert_int_eq(query_add(query, "--start", text, &error), MIGUARD_OK);
+    stamp(20 * HOUR + to, text);
+    ck_assert_int_eq(query_add(query, "--end", text, &error), MIGUARD_OK);
+    query_bounds(query, &bounds);
+    struct log_reader *reader = open_all(files, READ_BY_TIME, query);
+    ck_assert(read_narrow(reader, &bounds, 4 * GRAIN, &part->narrowed));
+    take_all(reader, part);
+    read_close(reader);
+    query_free(query);
+}
+
+/* Whatever a file says and whatever is true: what is asked for is found, and where it is in order,
+ * little is read. The late lines stand between two samples, an hour and more behind their time. */
+static const struct {
+    const char *what;
+    struct said_log log;
+    int64_t from, to;
+    size_t found, most; /* read */
+} saids[] = {
+    {"in order: the last seconds", {1, 0, 1, 1, 0, 0, 0, 0, 0, 0}, 3990, 3999, 10, 200},
+    {"in order: a few in the middle", {1, 0, 1, 1, 0, 0, 0, 0, 0, 0}, 2000, 2009, 10, 300},
+    {"in order: the first", {1, 0, 1, 1, 0, 0, 0, 0, 0, 0}, 0, 9, 10, 200},
+    {"in order, none", {1, 0, 1, 1, 0, 0, 0, 0, 0, 0}, 5000, 5001, 0, 200},
+    {"a rotated file", {1, 0, 90001, 90001, 0, 0, 0, 0, 0, 0}, 2000, 2009, 10, 300},
+    {"a part of a file", {1, 0, 90001, 80000, 0, 0, 0, 0, 0, 0}, 2000, 2009, 10, 300},
+    {"late by a minute", {1, 0, 1, 1, 60000, 0, 2050, 2052, 60, 0}, 1990, 1991, 4, 500},
+    {"late by hours",
+     {1, 0, 1, 1, 18000000, 0, 2050, 2052, 18000, 0},
+     -15950,
+     -15949,
+     2,
+     SAID_LINES},
+    {"nothing is said", {1, 0, 1, 1, NOT_SAID, 0, 2050, 2052, 3000, 0}, -950, -949, 2, SAID_LINES},
+    {"of later records", {1, 0, 1, 2, 0, 0, 2050, 2052, 3000, 0}, -950, -949, 2, SAID_LINES},
+    {"of another chain", {1, 2, 1, 1, 0, 0, 2050, 2052, 3000, 0}, -950, -949, 2, SAID_LINES},
+    {"without a chain", {0, 0, 1, 1, 0, 0, 2050, 2052, 3000, 0}, -950, -949, 2, SAID_LINES},
+    {"not at the end", {1, 0, 1, 1, 0, 3980, 2050, 2052, 3000, 0}, -950, -949, 2, SAID_LINES},
+    {"behind what is said",
+     {1, 0, 5, 5, 0, 0, 3996, 3998, 18000, 0},
+     -14004,
+     -14003,
+     2,
+     SAID_LINES},
+    {"and by less", {1, 0, 5, 5, 0, 0, 3996, 3998, 20, 0}, 3976, 3977, 4, 300},
+    {"behind late ones", {1, 0, 5, 5, 100000, 0, 3980, 4000, 100, 30}, 3866, 3867, 4, 600},
+    {"a sample shows another",
+     {1, 0, 1, 1, 0, 0, 1000, 1300, 3000, 0},
+     -2000,
+     -1999,
+     2,
+     SAID_LINES},
+    {"the largest number",
+     {1, 0, 1, 1, INT64_MAX, 0, 2050, 2052, 3000, 0},
+     -950,
+     -949,
+     2,
+     SAID_LINES},
+};
+
+START_TEST(what_a_file_says_of_its_order)
+{
+    struct found *part = begin_part();
+
+    put_said(paths[0], &saids[_i].log);
+    read_seconds(1, saids[_i].from, saids[_i].to, part);
+    ck_assert_msg(part->count == saids[_i].found, "%s: %zu found", saids[_i].what, part->count);
+    ck_assert_msg(part->read <= saids[_i].most, "%s: %llu read", saids[_i].what,
+                  (unsigned long long)part->read);
+    end_part(part);
+}
+END_TEST
+
+/* Each file has its own: a late record in one of several. _i: of one chain, or of three hosts,
+ * whose files are merged. */
+START_TEST(each_file_says_its_own)
+{
+    struct found *part = begin_part();
+    struct said_log log = {.chain = 1, .first = 1, .since = 1};
+
+    for (int i = 0; i < FILES; i++) {
+        log.chain = _i == 0 ? 1 : 1 + (uint64_t)i;
+        log.first = log.since = _i == 0 ? 1 + (uint64_t)i * SAID_LINES : 1;
+        log.late_from = i == 1 ? 2050 : 0;
+        log.late_to = i == 1 ? 2052 : 0;
+        log.late_by = i == 1 ? 18000 : 0;
+        log.late_ms = i == 1 ? 18000000 : 0;
+        put_said(paths[i], &log);
+    }
+    read_seconds(FILES, -15950, -15949, part);
+    ck_assert_uint_eq(part->count, 2);
+    ck_assert_uint_lt(part->read, SAID_LINES + 400);
+    read_seconds(FILES, 3990, 3999, part);
+    ck_assert_uint_eq(part->count, 3 * 10);
+    end_part(part);
+}
+END_TEST
+
+/* ---- what the library wrote ------------------------------------------------------------------ */
+
+/* How the log came about. */
+enum made { MADE_PLAINLY, MADE_ROTATED, MADE_WITH_ANOTHER, MADE_WITH_A_KILL, MADES };
+
+static bool write_at(struct log_file *file, int64_t seconds)
+{
+    enum audit_loss loss = 0;
+    uint64_t sequence;
+
+    log_file_time = GENERATE_START + seconds * 1000000000;
+    bool done = log_file_append(file, 1, 0, &loss, &sequence);
+    log_file_time = 0;
+    return done;
+}
+
+/* What an older program, or one that is killed, leaves behind: its records are there, and what the
+ * state has of the order is that of before. */
+static void write_without_order(struct log_file *file, int64_t seconds, bool killed)
+{
+    enum { ORDERS = STATE_BODY - STATE_KEPT };
+    struct state_shared *shared = file->state.shared;
+    char *orders = shared->repeats[STATE_REPEATS - 1].body + STATE_KEPT, before[ORDERS];
+    struct state_head heads[2];
+    uint32_t current = atomic_load(&shared->current);
+
+    memcpy(before, orders, ORDERS);
+    memcpy(heads, shared->head, sizeof(heads));
+    ck_assert(write_at(file, seconds));
+    memcpy(orders, before, ORDERS);
+    if (killed) {
+        memcpy(shared->head, heads, sizeof(heads));
+        atomic_store(&shared->current, current);
+        atomic_store(&shared->dirty, STATE_KILLED);
+    }
+}
+
+/* The clock is set back by ten hours in the middle; now and then a record is late. */
+static size_t make_real(enum made made, size_t records)
+{
+    struct sink_settings settings = log_file_settings(paths[0]);
+    char name[140];
+    size_t files = 1;
+
+    settings.sync = AUDIT_SYNC_NONE;
+    settings.rotate_bytes = made == MADE_ROTATED ? records * 300 : 0;
+    settings.keep = 0;
+    struct log_file *file = log_file_open(&settings, true);
+    ck_assert_ptr_nonnull(file);
+    for (size_t i = 0; i < records; i++) {
+        int64_t seconds = 100 * HOUR + (int64_t)i - (i > records / 2 ? 10 * HOUR : 0) -
+                          (i % 170 == 169 ? (int64_t)(i % 7) * HOUR : 0);
+        if (made >= MADE_WITH_ANOTHER && i % 170 == 169) {
+            write_without_order(file, seconds, made == MADE_WITH_A_KILL);
+        } else {
+            ck_assert(write_at(file, seconds));
+        }
+    }
+    file_close(file);
+    for (; files < FILES; files++) {
+        snprintf(name, sizeof(name), "%s.%zu", paths[0], files);
+        if (access(name, F_OK) != 0) {
+            break;
+        }
+        strcpy(paths[files], name);
+    }
+    return files;
+}
+
+static size_t count_seconds(size_t files, int64_t at, bool whole, struct found *found)
+{
+    struct query *query = query_new();
+    struct narrow_bounds bounds;
+    struct miguard_error error;
+    char text[40];
+
+    stamp(at, text);
+    ck_assert_int_eq(query_add(query, "--start", text, &error), MIGUARD_OK);
+    ck_assert_int_eq(query_add(query, "--end", text, &error), MIGUARD_OK);
+    query_bounds(query, &bounds);
+    struct log_reader *reader = open_all(files, READ_BY_TIME, query);
+    ck_assert(read_narrow(reader, whole ? &narrow_all : &bounds, GRAIN, &found->narrowed));
+    take_all(reader, found);
+    read_close(reader);
+    query_free(query);
+    return found->count;
+}
+
+/* All that is late is found, as it is when all is read. */
+START_TEST(what_the_library_wrote)
+{
+    enum { RECORDS = 1200 };
+    struct found *part = begin_part();
+    const size_t files = make_real((enum made)_i, RECORDS);
+    unsigned found = 0;
+
+    ck_assert_uint_eq(files, _i == MADE_ROTATED ? 3 : 1);
+    for (int64_t i = 169; i < RECORDS; i += 170) {
+        int64_t at = 100 * HOUR + i - (i > RECORDS / 2 ? 10 * HOUR : 0) - i % 7 * HOUR;
+        size_t whole = count_seconds(files, at, true, part);
+        ck_assert_uint_ge(whole, 1);
+        ck_assert_uint_eq(count_seconds(files, at, false, part), whole);
+        found += (unsigned)whole;
+    }
+    ck_assert_uint_ge(found, RECORDS / 170);
+    end_part(part);
+}
+END_TEST
+
+/* A log that was all written within minutes: of a search in its last seconds little is read. */
+START_TEST(a_log_of_minutes)
+{
+    struct sink_settings settings = log_file_settings(paths[0]);
+    struct found *part = begin_part();
+
+    settings.path = paths[0];
+    settings.sync = AUDIT_SYNC_NONE;
+    struct log_file *file = log_file_open(&settings, true);
+    for (int i = 0; i < 3000; i++) {
+        ck_assert(write_at(file, 100 * HOUR + i / 10));
+    }
+    file_close(file);
+    ck_assert_uint_eq(count_seconds(1, 100 * HOUR + 299, false, part), 10);
+    ck_assert_uint_lt(part->read, 100); /* all 3,000, as long as an hour was the guess */
+    ck_assert_uint_eq(count_seconds(1, 100 * HOUR + 150, false, part), 10);
+    ck_assert_uint_lt(part->read, 150);
+    end_part(part);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("audit_narrow");
@@ -944,6 +1251,10 @@ int main(void)
     tcase_add_loop_test(all, process_between_its_files, 0, 6);
     tcase_add_loop_test(all, process_before_and_behind_its_file, 0, 3);
     tcase_add_loop_test(all, last_of_a_chain, 0, 2);
+    tcase_add_loop_test(all, what_a_file_says_of_its_order, 0, sizeof(saids) / sizeof(saids[0]));
+    tcase_add_loop_test(all, each_file_says_its_own, 0, 2);
+    tcase_add_loop_test(all, what_the_library_wrote, 0, MADES);
+    tcase_add_test(all, a_log_of_minutes);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

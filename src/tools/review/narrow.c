@@ -2,11 +2,12 @@
 /*
  * Samples a file and says which part of it can hold what is asked for, for read.c.
  *
- * narrow_look() reads the record that comes first behind each multiple of the grain (sample) and
- * looks whether they are in order. narrow_refine() takes more samples between two of them, by
- * halves, where the range of what is asked for begins and ends; for a process that is one of
- * several in the log, of its own records (add_of_process). narrow_range() then takes the samples
- * before and behind: the guarantee of narrow.h says what can stand between.
+ * narrow_look() reads the end of the file, which says how far it is in order (slack_of()), and the
+ * record that comes first behind each multiple of the grain (sample), and looks whether they are.
+ * narrow_refine() takes more samples between two of them, by halves, where the range of what is
+ * asked for begins and ends; for a process that is one of several in the log, of its own records
+ * (add_of_process). narrow_range() then takes the samples before and behind: the guarantee of
+ * narrow.h says what can stand between.
  *
  * Most of the time goes into samples, and most of theirs into the page cache: so one is a page,
  * and begins where a page begins.
@@ -22,8 +23,6 @@
 #include "base/alloc.h"
 #include "tools/review/record_like.h"
 
-#define SLACK (NARROW_SLACK * INT64_C(1000000000))
-
 const struct narrow_bounds narrow_all = {.last = UINT64_MAX,
                                          .start = INT64_MIN,
                                          .end = INT64_MAX,
@@ -38,12 +37,28 @@ struct narrow_sampler {
     char *buffer;
 };
 
-/* FIRST: the rest of a record and one that is whole, in most logs. MOST: more than the longest
- * line, and the rest of one before it. FINER: how many samples narrow_refine() may add. */
-enum { FIRST = 4096, SECOND = 16 * 1024, MOST = 2 * RECORD_MAX_LINE + FIRST, FINER = 256 };
+/* FIRST: the rest of a record and one that is whole, in most logs. SECOND, THIRD:
+ * RECORD_ORDER_EVERY records, in most, and in those of before. MOST: more than the longest line,
+ * and the rest of one before it. FINER: how many samples narrow_refine() may add. */
+enum {
+    FIRST = 4096,
+    SECOND = 16 * 1024,
+    THIRD = 64 * 1024,
+    MOST = 2 * RECORD_MAX_LINE + FIRST,
+    FINER = 256
+};
 
 static const struct record_fields_wanted mark_fields = {
-    .list = {RECORD_TIMESTAMP, RECORD_EVENT_ID, RECORD_SEQUENCE}, .count = 3};
+    .list = {RECORD_TIMESTAMP, RECORD_EVENT_ID, RECORD_SEQUENCE, RECORD_CHAIN, RECORD_ORDER_SINCE,
+             RECORD_ORDER_LATE},
+    .count = 6};
+
+/* What the end of a file says of its order: of the records of a chain from a number on, each is at
+ * most so many nanoseconds older than any before it. since 0: nothing. */
+struct end_order {
+    uint64_t chain, since;
+    int64_t late;
+};
 
 /* Less than was asked for is the end of the file; -1: it cannot be read. */
 static ssize_t read_at(int fd, char *buffer, size_t size, uint64_t offset)
@@ -74,9 +89,43 @@ static void read_id(const struct record *record, struct narrow_mark *mark)
     }
 }
 
-/* False: no record, or not one that has its place. */
+/* Sums that stay within what a time can be. */
+static int64_t later(int64_t time, int64_t by)
+{
+    int64_t sum;
+    return __builtin_add_overflow(time, by, &sum) ? INT64_MAX : sum;
+}
+
+static int64_t earlier(int64_t time, int64_t by)
+{
+    int64_t difference;
+    return __builtin_sub_overflow(time, by, &difference) ? INT64_MIN : difference;
+}
+
+/* 0: it stands in none. */
+static uint64_t chain_of(const struct record *record)
+{
+    char text[24] = "";
+
+    return record_text(record, RECORD_CHAIN, text, sizeof(text)) == 16 ? strtoull(text, NULL, 16)
+                                                                       : 0;
+}
+
+/* since stays 0 where the record does not say it. */
+static void read_order(const struct record *record, struct end_order *order)
+{
+    uint64_t late;
+
+    *order = (struct end_order){.chain = chain_of(record)};
+    if (order->chain != 0 && record_number(record, RECORD_ORDER_LATE, &late) &&
+        record_number(record, RECORD_ORDER_SINCE, &order->since)) {
+        order->late = late <= INT64_MAX / 1000000 ? (int64_t)late * 1000000 : INT64_MAX;
+    }
+}
+
+/* False: no record, or not one that has its place. order: NULL, or what it says. */
 static bool read_mark_line(struct narrow_sampler *look, const char *line, size_t length,
-                           struct narrow_mark *ret_mark)
+                           struct narrow_mark *ret_mark, struct end_order *ret_order)
 {
     struct record record;
     size_t at;
@@ -87,6 +136,10 @@ static bool read_mark_line(struct narrow_sampler *look, const char *line, size_t
         return false;
     }
     read_id(&record, ret_mark);
+    ret_mark->chain = chain_of(&record);
+    if (ret_order != NULL) {
+        read_order(&record, ret_order);
+    }
     return record_number(&record, RECORD_SEQUENCE, &ret_mark->sequence) &&
            record_time(&record, RECORD_TIMESTAMP, &ret_mark->time);
 }
@@ -106,7 +159,7 @@ static bool sample_within(struct narrow_sampler *look, uint64_t offset, size_t s
     for (char *newline; at < end && (newline = memchr(at, '\n', (size_t)(end - at))) != NULL;
          at = newline + 1) {
         struct narrow_mark mark = {.offset = offset + (uint64_t)(at - look->buffer)};
-        if (read_mark_line(look, at, (size_t)(newline - at), &mark)) {
+        if (read_mark_line(look, at, (size_t)(newline - at), &mark, NULL)) {
             *ret_mark = mark;
             return true;
         }
@@ -122,14 +175,46 @@ static bool sample(struct narrow_sampler *look, uint64_t offset, struct narrow_m
            sample_within(look, offset, MOST, ret_mark);
 }
 
-/* The last record that begins in the last `size` bytes of a file of that length. */
-static bool last_within(struct narrow_sampler *look, uint64_t length, size_t size,
-                        struct narrow_mark *ret_mark)
+/* The end of a file, from its last record backwards to the one that says the order. */
+struct end_of_file {
+    struct narrow_mark last;
+    size_t records; /* so many were met */
+    struct end_order order;
+    int64_t lowest; /* of their times */
+};
+
+/* False: it is the one that says the order, or there can be none before it any more. Records behind
+ * it are compared with each other, and with the highest time that may stand before them. */
+static bool go_back_over(struct end_of_file *end, const struct narrow_mark *mark,
+                         const struct end_order *said)
+{
+    int64_t highest = said->since != 0 ? later(mark->time, said->late) : mark->time;
+    int64_t late = said->since != 0 ? said->late : 0;
+
+    if (end->records++ == 0) {
+        end->last = *mark;
+        end->lowest = INT64_MAX;
+    }
+    late = highest > end->lowest && earlier(highest, end->lowest) > late
+               ? earlier(highest, end->lowest)
+               : late;
+    end->order.late = late > end->order.late ? late : end->order.late;
+    end->lowest = mark->time < end->lowest ? mark->time : end->lowest;
+    end->order.chain = said->chain;
+    end->order.since = said->since;
+    return said->since == 0 && end->records < RECORD_ORDER_EVERY;
+}
+
+/* Of the records that begin in the last `size` bytes of a file of that length. False: another one
+ * may have to be looked at before them. */
+static bool end_within(struct narrow_sampler *look, uint64_t length, size_t size,
+                       struct end_of_file *ret_end)
 {
     uint64_t start = length > size ? length - size : 0;
     ssize_t got = read_at(look->fd, look->buffer, size, start);
     const char *begin = look->buffer, *end = got > 0 ? begin + got : begin;
 
+    *ret_end = (struct end_of_file){.records = 0};
     end = memrchr(begin, '\n', (size_t)(end - begin));
     while (end != NULL && end > begin) {
         const char *before = memrchr(begin, '\n', (size_t)(end - begin));
@@ -138,26 +223,40 @@ static bool last_within(struct narrow_sampler *look, uint64_t length, size_t siz
         }
         const char *at = before != NULL ? before + 1 : begin;
         struct narrow_mark mark = {.offset = start + (uint64_t)(at - begin)};
-        if (read_mark_line(look, at, (size_t)(end - at), &mark)) {
-            *ret_mark = mark;
+        struct end_order said;
+        if (read_mark_line(look, at, (size_t)(end - at), &mark, &said) &&
+            !go_back_over(ret_end, &mark, &said)) {
             return true;
         }
         end = before;
     }
-    return false;
+    return start == 0;
 }
 
 /* What is behind the last multiple of the grain would otherwise be seen by no sample. */
-static bool sample_last(struct narrow_sampler *look, uint64_t length, struct narrow_mark *ret_mark)
+static void look_at_end(struct narrow_sampler *look, uint64_t length, struct end_of_file *ret_end)
 {
-    return last_within(look, length, SECOND, ret_mark) || last_within(look, length, MOST, ret_mark);
+    static const size_t sizes[] = {SECOND, THIRD, MOST};
+
+    for (int i = 0; i < 3 && !end_within(look, length, sizes[i], ret_end); i++) {
+    }
+}
+
+/* What is said counts where it speaks of the first record, too. */
+static int64_t slack_of(const struct narrow_mark *first, const struct end_of_file *end)
+{
+    const struct end_order *order = &end->order;
+
+    return order->since != 0 && order->since <= first->sequence && order->chain == first->chain
+               ? order->late
+               : NARROW_SLACK * INT64_C(1000000000);
 }
 
 /* Compared with all before it. highest: their highest time. */
 static bool in_order(const struct narrow_mark *before, const struct narrow_mark *mark,
-                     int64_t highest)
+                     int64_t highest, int64_t slack)
 {
-    return mark->sequence > before->sequence && mark->time >= highest - SLACK;
+    return mark->sequence > before->sequence && mark->time >= earlier(highest, slack);
 }
 
 /* False: it is not in order. A line may be met twice: by two multiples of the grain when it is a
@@ -169,7 +268,7 @@ static bool add_mark(struct narrow_marks *marks, const struct narrow_mark *mark,
     if (before != NULL && before->offset >= mark->offset) {
         return true;
     }
-    if (before != NULL && !in_order(before, mark, *highest)) {
+    if (before != NULL && !in_order(before, mark, *highest, marks->slack)) {
         return false;
     }
     *highest = mark->time > *highest ? mark->time : *highest;
@@ -198,11 +297,13 @@ static void look_at_all(struct narrow_sampler *look, uint64_t grain, bool closel
                         struct narrow_marks *marks)
 {
     int64_t highest = INT64_MIN;
-    struct narrow_mark mark;
+    struct end_of_file end;
     uint64_t offset = 0;
 
+    look_at_end(look, marks->size, &end);
     marks->ordered = true;
     while (offset < marks->size && look_at(look, marks, offset, &highest)) {
+        marks->slack = offset == 0 ? slack_of(&marks->list[0], &end) : marks->slack;
         offset += grain;
     }
     for (uint64_t left = grain; closely && left >= marks->fine && offset >= marks->size;
@@ -211,8 +312,8 @@ static void look_at_all(struct narrow_sampler *look, uint64_t grain, bool closel
             break;
         }
     }
-    if (marks->ordered && sample_last(look, marks->size, &mark)) {
-        marks->ordered = add_mark(marks, &mark, &highest);
+    if (marks->ordered && end.records > 0) {
+        marks->ordered = add_mark(marks, &end.last, &highest);
     }
 }
 
@@ -273,20 +374,22 @@ void narrow_release(struct narrow_marks *marks)
  */
 
 /* Everything before the mark comes before what is asked for. */
-static bool lies_before(const struct narrow_mark *mark, const struct narrow_bounds *bounds)
+static bool lies_before(const struct narrow_mark *mark, const struct narrow_bounds *bounds,
+                        int64_t slack)
 {
     return mark->sequence <= bounds->first ||
-           (bounds->start != INT64_MIN && mark->time + SLACK < bounds->start) ||
+           (bounds->start != INT64_MIN && later(mark->time, slack) < bounds->start) ||
            (bounds->entity != 0 && mark->entity == bounds->entity &&
             mark->number + bounds->numbers < bounds->number) ||
            mark->offset <= bounds->from;
 }
 
 /* Everything from the mark on comes behind it. */
-static bool lies_behind(const struct narrow_mark *mark, const struct narrow_bounds *bounds)
+static bool lies_behind(const struct narrow_mark *mark, const struct narrow_bounds *bounds,
+                        int64_t slack)
 {
     return mark->sequence > bounds->last ||
-           (bounds->end != INT64_MAX && mark->time - SLACK > bounds->end) ||
+           (bounds->end != INT64_MAX && earlier(mark->time, slack) > bounds->end) ||
            (bounds->entity != 0 && mark->entity == bounds->entity &&
             mark->number > bounds->number + bounds->numbers) ||
            mark->offset >= bounds->to;
@@ -297,7 +400,7 @@ static size_t settled_before(const struct narrow_marks *marks, size_t at)
 {
     size_t settled = at;
 
-    while (settled > 0 && marks->list[settled].time + SLACK >= marks->list[at].time) {
+    while (settled > 0 && later(marks->list[settled].time, marks->slack) >= marks->list[at].time) {
         settled--;
     }
     return settled;
@@ -314,10 +417,10 @@ static size_t find_marks(const struct narrow_marks *marks, const struct narrow_b
     size_t from = 0, i = 0;
 
     for (; i < marks->count; i++) {
-        if (lies_behind(&marks->list[i], bounds)) {
+        if (lies_behind(&marks->list[i], bounds, marks->slack)) {
             break;
         }
-        from = lies_before(&marks->list[i], bounds) ? i : from;
+        from = lies_before(&marks->list[i], bounds, marks->slack) ? i : from;
     }
     *ret_behind = i;
     return from;
@@ -375,7 +478,8 @@ static bool process_within(struct narrow_sampler *look, uint64_t offset, size_t 
         const char *line = before != NULL ? before + 1 : begin;
         struct narrow_mark mark = {.offset = offset + (uint64_t)(line - begin)};
         if ((before != NULL || offset == 0) &&
-            read_mark_line(look, line, (size_t)(newline - line), &mark) && mark.entity == entity) {
+            read_mark_line(look, line, (size_t)(newline - line), &mark, NULL) &&
+            mark.entity == entity) {
             *ret_mark = mark;
             return true;
         }
@@ -497,7 +601,7 @@ static bool still_ordered(const struct narrow_marks *marks)
     int64_t highest = INT64_MIN;
 
     for (size_t i = 0; i < marks->count; i++) {
-        if (i > 0 && !in_order(&marks->list[i - 1], &marks->list[i], highest)) {
+        if (i > 0 && !in_order(&marks->list[i - 1], &marks->list[i], highest, marks->slack)) {
             return false;
         }
         highest = marks->list[i].time > highest ? marks->list[i].time : highest;

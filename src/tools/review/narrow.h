@@ -4,13 +4,20 @@
  * reader need not read the rest.
  *
  * What it relies on, per file: records are written under the log's lock, so numbers ascend; and no
- * record is more than NARROW_SLACK seconds older than one before it, since a record waits for a
- * window of repeats at the longest. Both are looked at in a sample every NARROW_GRAIN bytes (in a
- * large log NARROW_MOST of them at the most) and in the last record, and where one does not hold
- * the file is read as a whole: after the clock was set back, in a file that was put together or
- * edited, or where a sample has no record. A disorder between two samples that neither of them
- * shows is not seen. Such a file can be read with --whole. That the numbers of a process ascend is
- * not relied on: what is not found by them is looked for everywhere.
+ * record is older by more than the file's slack than one before it. How much that is, the end of
+ * the file says (miguard.order; audit/file/order.c), where it speaks of the first record as well;
+ * the few behind the one that says it are looked at. In other files, as those of programs that kept
+ * no order, it is taken to be NARROW_SLACK seconds, which is a guess.
+ *
+ * Both are looked at in a sample every NARROW_GRAIN bytes (in a large log NARROW_MOST of them at
+ * the most) and in the last record, and where one does not hold the file is read as a whole: in a
+ * file that was put together or edited, or where a sample has no record. Between two samples a
+ * disorder is not seen where it was edited into a file, or where the slack is a guess and the clock
+ * was set back by more. Such a file can be read with --whole. That the numbers of a process ascend
+ * is not relied on: what is not found by them is looked for everywhere.
+ *
+ * Records that come into a file while it is read may be left out: it is as if it had been read a
+ * moment before.
  */
 #ifndef TOOLS_REVIEW_NARROW_H
 #define TOOLS_REVIEW_NARROW_H
@@ -43,7 +50,7 @@ extern const struct narrow_bounds narrow_all;
 
 /* A record, and where its line begins. */
 struct narrow_mark {
-    uint64_t offset, sequence, entity, number;
+    uint64_t offset, sequence, entity, number, chain;
     int64_t time;
 };
 
@@ -52,6 +59,7 @@ struct narrow_marks {
     struct narrow_mark *list;
     size_t count, room;
     bool ordered;
+    int64_t slack; /* nanoseconds */
     int fd;
     uint64_t size, fine;
 };
