@@ -206,6 +206,14 @@ uint64_t process_epoch(void)
     return epoch != 0 ? epoch : draw_epoch();
 }
 
+/* A page without an epoch is that of a child: no earlier one is its own. */
+bool process_has_epoch(uint64_t epoch)
+{
+    return epoch != 0 && atomic_load_explicit(&page_once.done, memory_order_acquire) &&
+           page != NULL && (!uses_timer || timer_is_ours()) &&
+           atomic_load_explicit(&page->epoch, memory_order_acquire) == epoch;
+}
+
 bool process_is_stuck(void)
 {
     return process_epoch() == 0 && (atomic_load(&stuck) || fork_is_under_way());

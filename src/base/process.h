@@ -17,6 +17,10 @@
  * forked child. 0 when it is unavailable; then nothing may be handed out. Thread safe. */
 uint64_t process_epoch(void);
 
+/* Whether that is the epoch of this process, as an earlier call gave it to this thread. Draws none,
+ * and so takes no lock, is no cancellation point, and keeps errno. False for 0. Thread safe. */
+bool process_has_epoch(uint64_t epoch);
+
 /* Whether this process was made by clone(2) or _Fork(3) while another thread held a lock of the
  * library; also in a child of fork(3) until the library's handler has run. What that lock protects
  * may be half changed, so there is no epoch, nothing is handed out and nothing recorded. Thread

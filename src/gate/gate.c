@@ -93,7 +93,7 @@ bool gate_known_same(uint64_t binding)
     const struct known_entry *entry = entry_of(binding);
 
     return entry->known_at == identity_change_count + 1 && entry->binding == binding &&
-           known.epoch == process_epoch() && binding != 0 &&
+           process_has_epoch(known.epoch) && binding != 0 &&
            (!entry->can_be_given || is_without_no_new_privs());
 }
 

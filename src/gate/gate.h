@@ -59,7 +59,7 @@ uint64_t gate_new_home(void);
 void gate_set_home_components(miguard_components compared);
 
 /* True when the last full check of this thread matched binding and nothing can have changed since.
- * No lock, and no system call but the one described above. */
+ * No lock, no cancellation point, and no system call but the one described above. */
 bool gate_known_same(uint64_t binding);
 
 /* Whether the calling thread is behind a gate of this library that refuses all changes. */

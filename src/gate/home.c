@@ -81,9 +81,19 @@ static enum miguard_status not_at_home(miguard_components differing, miguard_com
                : error_set(reterr, MIGUARD_NOT_VERIFIED, 0, "home", "%s differ from home", names);
 }
 
+/* Asked before ENTRY_UNCANCELLED, which takes more time than the answer. It looks and keeps errno:
+ * a thread that is cancelled in here leaves nothing behind. */
+static bool is_known_home(const struct miguard_home *home)
+{
+    return home != NULL && gate_known_same(home->number) && !switch_is_busy();
+}
+
 enum miguard_status miguard_home_check(const struct miguard_home *home,
                                        struct miguard_error *reterr)
 {
+    if (is_known_home(home)) {
+        return MIGUARD_OK;
+    }
     ENTRY_UNCANCELLED;
     miguard_components unreadable = 0;
 
@@ -109,12 +119,28 @@ static bool is_home(const struct miguard_home *home)
            gate_check(home->number, &home->identity, home->compared, NULL) == 0;
 }
 
+static void give_left(const struct switch_leftover *left, miguard_components *ret_found,
+                      unsigned *ret_switches)
+{
+    if (ret_found != NULL) {
+        *ret_found = left->found;
+    }
+    if (ret_switches != NULL) {
+        *ret_switches = left->switches;
+    }
+}
+
 enum miguard_status miguard_home_return(const struct miguard_home *home,
                                         miguard_components *ret_found, unsigned *ret_switches,
                                         struct miguard_error *reterr)
 {
-    ENTRY_UNCANCELLED;
     struct switch_leftover left = {0, 0};
+
+    if (is_known_home(home)) {
+        give_left(&left, ret_found, ret_switches);
+        return MIGUARD_OK;
+    }
+    ENTRY_UNCANCELLED;
     enum miguard_status status = MIGUARD_OK;
 
     if (home == NULL) {
@@ -127,12 +153,7 @@ enum miguard_status miguard_home_return(const struct miguard_home *home,
                                     __builtin_return_address(0), &left, reterr);
         }
     }
-    if (ret_found != NULL) {
-        *ret_found = left.found;
-    }
-    if (ret_switches != NULL) {
-        *ret_switches = left.switches;
-    }
+    give_left(&left, ret_found, ret_switches);
     return status;
 }
 

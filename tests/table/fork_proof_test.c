@@ -6,7 +6,8 @@
  *
  * Each row is a process that is given the filter, takes a session, and makes a child. In there the
  * session and an embedded server must be refused; in the parent both go on. The same through
- * <miguard/guard.h>, with a binding in place of the session.
+ * <miguard/guard.h>, with a binding in place of the session, and with what a thread behind a gate
+ * knows of itself.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -24,6 +25,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gate/gate.h"
+#include "miguard/gate.h"
 #include "miguard/host.h"
 #include "support/fronts.h"
 #include "support/log.h"
@@ -245,9 +248,51 @@ static int run_binding_row(enum answers answers, int way)
     return answer == 0 && use_row(&scene, 0) != MI_RESULT_OK ? 13 : answer;
 }
 
+/* ---- the same with what a gate knows ----------------------------------------------------------
+ */
+
+/* What is known of the parent's thread is not known of the child's. */
+static int run_known_row(enum answers answers, int way)
+{
+    const struct miguard_gate_options options = MIGUARD_GATE_OPTIONS_INIT;
+    const uint64_t home = gate_new_home();
+    struct miguard_identity own;
+
+    answer_as(answers);
+    log_start();
+    bool closed = miguard_gate_close(&options, NULL) == MIGUARD_OK;
+    bool same = identity_capture(&own, NULL) == MIGUARD_OK &&
+                gate_check(home, &own, MIGUARD_COMPONENTS_ALL, NULL) == 0;
+    if (answers == LIES_WITHOUT_TIMERS || answers == LIES_ABOUT_TIMERS) {
+        return closed || gate_known_same(home) ? 10 : 0;
+    }
+    if (!closed || !same || !gate_known_same(home)) {
+        return 11;
+    }
+    pid_t child = ways[way].make();
+    if (child == 0) {
+        _exit(gate_known_same(home) ? 1 : 0);
+    }
+    int answer = wait_for(child);
+    return answer == 0 && !gate_known_same(home) ? 13 : answer;
+}
+
+/* ---- all rows ---------------------------------------------------------------------------------
+ */
+
+static const struct {
+    const char *name;
+    int (*run)(enum answers answers, int way);
+} kinds[] = {
+    {"a session", run_row},
+    {"a binding", run_binding_row},
+    {"a known thread", run_known_row},
+};
+enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
+
 static int passed, failed, skipped;
 
-static void row(enum answers answers, int way, int front)
+static void row(enum answers answers, int way, int kind)
 {
 #if defined(__SANITIZE_THREAD__)
     if (way != FORKED) {
@@ -261,7 +306,7 @@ static void row(enum answers answers, int way, int front)
     pid_t process = way == SAME_PID ? by_clone_with_same_pid() : fork();
     if (process == 0) {
         alarm(60);
-        int answer = front == FRONT_MI ? run_row(answers, way) : run_binding_row(answers, way);
+        int answer = kinds[kind].run(answers, way);
         log_remove();
         _exit(answer);
     }
@@ -274,7 +319,7 @@ static void row(enum answers answers, int way, int front)
     passed += answer == 0;
     failed += answer != 0;
     if (answer != 0) {
-        printf("FAILED: %s: %s, %s: answer %d\n", fronts[front].name, answer_names[answers],
+        printf("FAILED: %s: %s, %s: answer %d\n", kinds[kind].name, answer_names[answers],
                ways[way].name, answer);
     }
 }
@@ -323,8 +368,9 @@ int main(void)
 {
     for (int way = 0; way < WAYS; way++) {
         for (enum answers answers = HONEST; answers <= LIES_ABOUT_TIMERS; answers++) {
-            row(answers, way, FRONT_MI);
-            row(answers, way, FRONT_BINDING);
+            for (int kind = 0; kind < KINDS; kind++) {
+                row(answers, way, kind);
+            }
         }
     }
     row_vfork(HONEST);

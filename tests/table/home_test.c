@@ -537,8 +537,9 @@ static bool after_a_jump(void *unused)
     return true;
 }
 
-/* A switch to what the thread is already changes nothing, and is left all the same. */
-static bool left_to_itself(void *unused)
+/* A switch to what the thread is already changes nothing, and is left all the same. Asked twice:
+ * the second time a gated thread is known to be the same. */
+static bool left_to_itself(void *gated)
 {
     struct miguard_home *home = NULL;
     struct miguard_identity *own = NULL;
@@ -546,13 +547,14 @@ static bool left_to_itself(void *unused)
     struct miguard_error error = {0};
     miguard_components found = 1;
     unsigned switches = 0;
-    (void)unused;
 
-    MUST(start(&as_root, &home) && miguard_identity_capture(&own, NULL) == MIGUARD_OK);
+    MUST(start(gated == NULL ? &as_root : &as_gated_root, &home));
+    MUST(miguard_identity_capture(&own, NULL) == MIGUARD_OK);
     MUST(miguard_target_identity(own, &itself, NULL) == MIGUARD_OK);
     MUST(miguard_switch_to(itself, NULL) == MIGUARD_OK);
     struct miguard_home *other = NULL;
     MUST(miguard_home_capture(&other, NULL) == MIGUARD_BAD_STATE && other == NULL);
+    MUST(miguard_home_check(home, NULL) == MIGUARD_BAD_STATE);
     MUST(miguard_home_check(home, &error) == MIGUARD_BAD_STATE);
     MUST(strstr(error.detail, "1 switches") != NULL);
     MUST(miguard_home_return(home, &found, &switches, NULL) == MIGUARD_OK);
@@ -973,6 +975,7 @@ int main(void)
         {"in a callback", in_a_callback, NULL, false},
         {"after a jump out of a block", after_a_jump, NULL, false},
         {"a switch to itself", left_to_itself, NULL, false},
+        {"a switch to itself, gated", left_to_itself, (void *)&situations, true},
         {"a way back that does nothing", way_back_fails, NULL, false},
         {"no_new_privs in between", changes_in_between, NULL, false},
         {"the bounding set in between", changes_in_between, (void *)&situations, false},

@@ -134,6 +134,19 @@ void *volatile linked[] = {
     (void *)(uintptr_t)miguard_host_context_client, (void *)(uintptr_t)miguard_bind,
     (void *)(uintptr_t)miguard_front_end_register,  (void *)(uintptr_t)miguard_shim_main};
 
+/* The starters of the host have one function behind them all. */
+#define FAR UINTPTR_MAX
+
+/* These look first whether there is anything to do, and hold nothing then. Of what comes behind
+ * that a compiler may make a function of its own. */
+static uintptr_t near_of(const char *name)
+{
+    bool looks =
+        strcmp(name, "miguard_home_check") == 0 || strcmp(name, "miguard_home_return") == 0;
+
+    return looks ? FAR : NEAR;
+}
+
 static void check_exports(const char *list, unsigned at_least)
 {
     char name[128];
@@ -150,7 +163,7 @@ static void check_exports(const char *list, unsigned at_least)
         ck_assert_msg(function != NULL, "%s is not in this program", name);
         bool structure =
             strcmp(name, "miguard_gate_state") == 0 || strcmp(name, "miguard_scope_enter") == 0;
-        check(name, function, structure, NEAR);
+        check(name, function, structure, near_of(name));
         count++;
     }
     (void)fclose(file);
@@ -187,9 +200,6 @@ static void check_table(const char *name, const void *table, size_t size, uintpt
 }
 
 #define CHECK_TABLE(table, near) check_table(#table, &(table), sizeof(table), near)
-
-/* The starters of the host have one function behind them all. */
-#define FAR UINTPTR_MAX
 
 START_TEST(guarded_tables_are_not_cancelled)
 {
