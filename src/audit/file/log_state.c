@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -196,9 +197,23 @@ int state_wait_for(pthread_mutex_t *mutex)
 
 #else
 
+/* Who holds it is done in microseconds, and to sleep and be woken takes longer. So it is tried a
+ * few times first, and the processor offered in between: the holder may have to wait for it. */
+static int try_for_a_moment(pthread_mutex_t *mutex)
+{
+    enum { TRIES = 40 };
+    int error = pthread_mutex_trylock(mutex);
+
+    for (int i = 1; i < TRIES && error == EBUSY; i++) {
+        sched_yield();
+        error = pthread_mutex_trylock(mutex);
+    }
+    return error;
+}
+
 int state_wait_for(pthread_mutex_t *mutex)
 {
-    int error = pthread_mutex_trylock(mutex);
+    int error = try_for_a_moment(mutex);
 
     if (error != EBUSY) {
         return error;
