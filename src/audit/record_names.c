@@ -53,6 +53,7 @@ struct names_store {
     _Atomic unsigned owners;
     struct slot slots[2][NAMES_SLOTS]; /* by directory_kind */
     int64_t distrusted;                /* until then no record waits */
+    int64_t offered;                   /* when a thread was, last */
     bool stopping;
     _Atomic bool running;                   /* changed with the lock held */
     _Atomic uint32_t asked, answers, ended; /* futexes that count */
@@ -367,6 +368,15 @@ static enum known ask_apart(struct names_store *store, struct slot *slot, enum d
     return recall(slot, id, clock_now_ms(), name);
 }
 
+/* With the lock held. While the directory is not trusted no record waits for a name, and it comes
+ * soon enough when a thread is offered once in a second. */
+static bool is_offered(const struct names_store *store, const struct slot *slot, enum known known,
+                       int64_t now)
+{
+    return (known == NAME && slot->wanted) || /* once for each name that is to be renewed */
+           (store->distrusted >= now && now - store->offered < SECOND);
+}
+
 /* With the lock held, which is given back meanwhile. Only here, and not with each record: whether a
  * thread may be started takes system calls. */
 static enum known recall_or_offer(const struct audit_names *names, const struct slot *slot,
@@ -375,10 +385,10 @@ static enum known recall_or_offer(const struct audit_names *names, const struct 
     struct names_store *store = names->store;
     enum known known = recall(slot, id, now, name);
 
-    bool offered = known == NAME && slot->wanted; /* once for each name that is to be renewed */
-    if (store->running || offered || is_fresh(slot, known, now)) {
+    if (store->running || is_offered(store, slot, known, now) || is_fresh(slot, known, now)) {
         return known;
     }
+    store->offered = now;
     pthread_mutex_unlock(&store->lock);
     names->offer(names->context);
     pthread_mutex_lock(&store->lock);

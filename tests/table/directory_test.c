@@ -1201,6 +1201,35 @@ static bool names_grow_old(void *data)
     return !wrong;
 }
 
+static atomic_uint thread_counts; /* looks at how many threads there are */
+
+/* In place of the C library's. */
+int stat(const char *restrict path, struct stat *restrict ret_status)
+{
+    if (strcmp(path, "/proc/self/task") == 0) {
+        atomic_fetch_add(&thread_counts, 1);
+    }
+    return fstatat(AT_FDCWD, path, ret_status, 0);
+}
+
+/* A name that does not come is not asked for with each record: whether a thread may be started is
+ * looked at once in a second. */
+static bool late_names_cost_no_calls(void *unused)
+{
+    enum { RECORDS = 50, MOST = 10 };
+    (void)unused;
+
+    begin();
+    behave(0, NSS_STATUS_SUCCESS, 3000);
+    (void)time_session(80000); /* in vain */
+    unsigned before = atomic_load(&thread_counts);
+    for (uid_t i = 1; i <= RECORDS; i++) {
+        (void)time_session(80000 + i);
+    }
+    MUST(atomic_load(&thread_counts) - before < MOST);
+    return !wrong;
+}
+
 /* A thread that was started by a switched one would have its identity for as long as the directory
  * takes; and a process with one thread has one again when it has its answer. */
 static bool one_thread_stays_alone(void *unused)
@@ -1597,6 +1626,7 @@ int main(void)
         skipped++;
     } else {
         check("a process with one thread", one_thread_stays_alone, NULL);
+        check("names that come late, one thread", late_names_cost_no_calls, NULL);
     }
     check("sessions with a slow directory, one thread", sessions_are_quick, &one);
     check("sessions with a slow directory, two threads", sessions_are_quick, &two);
