@@ -121,11 +121,22 @@ static void close_list(struct text *text)
 
 enum { TIME_LENGTH = AUDIT_TIME_LENGTH, TIME_AT = 15 /* behind {"@timestamp":" */ };
 
+/* The numbers below 100. A record has dozens of digits, and two at a time are half the work. */
+static const char pairs[] = "00010203040506070809"
+                            "10111213141516171819"
+                            "20212223242526272829"
+                            "30313233343536373839"
+                            "40414243444546474849"
+                            "50515253545556575859"
+                            "60616263646566676869"
+                            "70717273747576777879"
+                            "80818283848586878889"
+                            "90919293949596979899";
+
 /* With a leading zero; returns where the next character goes. */
 static char *put_two_digits(char *at, unsigned value)
 {
-    at[0] = (char)('0' + value / 10);
-    at[1] = (char)('0' + value % 10);
+    memcpy(at, pairs + 2 * value, 2);
     return at + 2;
 }
 
@@ -270,17 +281,18 @@ static void write_offset(struct text *text, enum record_field field, uint64_t of
 enum { DECIMAL = 20 };
 static char *put_decimal(char *at, uint64_t value)
 {
-    char digits[DECIMAL];
-    size_t first = DECIMAL;
+    unsigned length = 1;
 
-    do {
-        digits[--first] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    for (; first < DECIMAL; first++) {
-        *at++ = digits[first];
+    for (uint64_t next = 10; length < DECIMAL && value >= next; next *= 10) {
+        length++;
     }
-    return at;
+    char *const end = at + length;
+    for (at = end; value >= 100; value /= 100) {
+        at -= 2;
+        (void)put_two_digits(at, (unsigned)(value % 100));
+    }
+    memcpy(value < 10 ? at - 1 : at - 2, pairs + 2 * value + (value < 10), value < 10 ? 1 : 2);
+    return end;
 }
 
 /* For counts, which stay below 2^53. What may be larger is written by write_id(). */
@@ -308,16 +320,12 @@ static void write_decimal(struct text *text, enum record_field field, uint32_t n
 
 /* ---- texts ----------------------------------------------------------------------------------- */
 
-/* Mostly copied as it is; with an escape by the one function that writes these. */
-static void write_string(struct text *text, enum record_field field, const char *value,
-                         size_t length)
+/* One in which nothing needs an escape. */
+static void write_plain(struct text *text, enum record_field field, const char *value,
+                        size_t length)
 {
-    if (!text_is_plain(value, length)) {
-        write_key(text, field);
-        text_json_string(text, NULL, value);
-        return;
-    }
     char *at = begin_member(text, field, length + 2);
+
     if (at != NULL) {
         *at = '"';
         memcpy(at + 1, value, length);
@@ -326,10 +334,28 @@ static void write_string(struct text *text, enum record_field field, const char 
     }
 }
 
-/* A word of the library's own, or a value that fits already: it is never cut. */
+/* Mostly copied as it is; with an escape by the one function that writes these. */
+static void write_string(struct text *text, enum record_field field, const char *value,
+                         size_t length)
+{
+    if (text_is_plain(value, length)) {
+        write_plain(text, field, value, length);
+    } else {
+        write_key(text, field);
+        text_json_string(text, NULL, value);
+    }
+}
+
+/* A word of model/event.h, an id, a hash, the version: of these nothing is looked at. */
 static void write_word(struct text *text, enum record_field field, const char *word)
 {
-    write_string(text, field, word, strlen(word));
+    write_plain(text, field, word, strlen(word));
+}
+
+/* A value that fits already: it is never cut. */
+static void write_fitting(struct text *text, enum record_field field, const char *value)
+{
+    write_string(text, field, value, strlen(value));
 }
 
 /* The frame of a large buffer is not for values that fit, which nearly all do. */
@@ -339,7 +365,7 @@ __attribute__((noinline)) static void write_cut(struct text *text, enum record_f
     char buffer[CUT_SIZE(AUDIT_MAX_DETAIL)];
 
     (void)cut_text(value, limit, buffer);
-    write_word(text, field, buffer);
+    write_fitting(text, field, buffer);
 }
 
 /* A value from outside, cut to limit bytes where it is longer. What is NULL or empty is left out:
@@ -354,7 +380,7 @@ static void write_text(struct text *text, enum record_field field, const char *v
     if (cut_is_short(value, limit, &length)) {
         write_string(text, field, value, length);
     } else if (cut_fits(value, limit)) {
-        write_word(text, field, value);
+        write_fitting(text, field, value);
     } else {
         write_cut(text, field, value, limit);
     }
@@ -395,7 +421,7 @@ static void write_named_id(struct text *text, enum record_field object, struct a
     open_object(text, object);
     write_decimal(text, object + 1, id);
     if (last->has_name) {
-        write_word(text, object + 2, last->name);
+        write_fitting(text, object + 2, last->name);
     }
     close_object(text);
 }
@@ -574,7 +600,7 @@ static void write_user(struct text *text, struct audit_names *names,
     open_object(text, RECORD_BOUND_USER_OBJECT);
     write_decimal(text, RECORD_BOUND_USER_ID, bound->uid[IDENTITY_E]);
     if (names_find(names, DIRECTORY_USER, bound->uid[IDENTITY_E], name)) {
-        write_word(text, RECORD_BOUND_USER_NAME, name);
+        write_fitting(text, RECORD_BOUND_USER_NAME, name);
     }
     group.asked = false;
     write_named_id(text, RECORD_BOUND_GROUP_OBJECT, names, &group, bound->gid[IDENTITY_E], false);
@@ -868,7 +894,7 @@ static void write_lost(struct text *text, const struct audit_lost *lost)
     enum audit_loss worst = 0;
 
     open_object(text, RECORD_LOST_OBJECT);
-    write_word(text, RECORD_LOST_SINK, lost->sink);
+    write_fitting(text, RECORD_LOST_SINK, lost->sink);
     write_number(text, RECORD_LOST_COUNT, lost->count);
     for (enum audit_loss i = 0; i < AUDIT_LOSS_COUNT; i++) {
         worst = lost->by_cause[i] > lost->by_cause[worst] ? i : worst;
@@ -913,7 +939,7 @@ static void write_rotated(struct text *text, const struct audit_rotated *rotated
 static void write_space(struct text *text, const struct audit_space *space)
 {
     open_object(text, RECORD_SPACE_OBJECT);
-    write_word(text, RECORD_SPACE_STEP, space->step);
+    write_fitting(text, RECORD_SPACE_STEP, space->step);
     write_number(text, RECORD_SPACE_AVAILABLE, space->available);
     write_number(text, RECORD_SPACE_USED, space->used_percent);
     close_object(text);
@@ -923,8 +949,8 @@ static void write_space(struct text *text, const struct audit_space *space)
 static void write_set_aside(struct text *text, const struct audit_set_aside *aside)
 {
     open_object(text, RECORD_STATE_OBJECT);
-    write_word(text, RECORD_STATE_FOUND, aside->found);
-    write_word(text, RECORD_STATE_KEY, aside->key);
+    write_fitting(text, RECORD_STATE_FOUND, aside->found);
+    write_fitting(text, RECORD_STATE_KEY, aside->key);
     write_text(text, RECORD_STATE_FILE, aside->file, AUDIT_MAX_NAME);
     close_object(text);
 }

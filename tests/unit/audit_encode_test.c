@@ -21,6 +21,7 @@
 #include "audit/chain.h"
 #include "audit/encode.h"
 #include "audit/memory.h"
+#include "miguard/guard.h"
 #include "model/event.h"
 #include "model/record_fields.h"
 #include "model/record_limits.h"
@@ -629,6 +630,48 @@ START_TEST(records_are_short)
 }
 END_TEST
 
+/* As printf(3) has it, at both ends of each length. */
+START_TEST(each_number_is_decimal)
+{
+    const struct identity_process process = writer();
+    const struct audit_stamp stamp = stamp_of(&process);
+    const struct audit_event event = own_action();
+    struct audit_place place = chained;
+    uint64_t ten = 1;
+
+    for (int i = 0; i < 20; i++, ten *= 10) {
+        const uint64_t numbers[] = {ten, ten + ten / 7, ten - 1, UINT64_MAX};
+        for (int k = 0; k < LENGTH(numbers); k++) {
+            struct text line = TEXT_EMPTY;
+            char expected[64];
+            place.sequence = numbers[k];
+            snprintf(expected, sizeof(expected), "\"sequence\":%llu,",
+                     (unsigned long long)place.sequence);
+            encode(&line, &event, &stamp, &place);
+            ck_assert_msg(place.sequence == 0 || strstr(line.data, expected) != NULL, "%s in %s",
+                          expected, line.data);
+            text_release(&line);
+        }
+    }
+}
+END_TEST
+
+/* The encoder copies them as they are. */
+START_TEST(own_words_need_no_escape)
+{
+    for (int i = 0; i < AUDIT_ACTION_COUNT; i++) {
+        ck_assert(text_is_plain(audit_actions[i].name, strlen(audit_actions[i].name)));
+    }
+    for (int i = 0; i < AUDIT_REASON_COUNT; i++) {
+        ck_assert(text_is_plain(audit_reasons[i].name, strlen(audit_reasons[i].name)));
+    }
+    for (int i = 0; i < AUDIT_LOSS_COUNT; i++) {
+        ck_assert(text_is_plain(audit_losses[i].name, strlen(audit_losses[i].name)));
+    }
+    ck_assert(text_is_plain(MIGUARD_VERSION, strlen(MIGUARD_VERSION)));
+}
+END_TEST
+
 /* Two that differ only behind the cut stay two in the record. */
 START_TEST(cut_texts_stay_different)
 {
@@ -939,6 +982,8 @@ int main(void)
     tcase_add_loop_test(records, other_records_stay_as_they_are, 0, 19);
     tcase_add_loop_test(records, what_is_not_known_is_not_given, 0, 8);
     tcase_add_test(records, records_are_short);
+    tcase_add_test(records, each_number_is_decimal);
+    tcase_add_test(records, own_words_need_no_escape);
     tcase_add_loop_test(records, cut_texts_stay_different, 0, 2);
     tcase_add_loop_test(records, each_field_is_written_and_read, 0, RECORD_FIELD_COUNT);
     tcase_add_test(records, each_thread_has_its_own_number);
