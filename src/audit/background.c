@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "audit/encode.h"
+#include "base/clock.h"
 #include "base/entry.h"
 #include "base/process.h"
 #include "identity/directory.h"
@@ -175,12 +176,11 @@ static void join(struct background *background)
     atomic_store(&background->running, false);
 }
 
-/* A start that failed (EAGAIN of pthread_create(3)) is not tried with every record. A clock that
- * was set back counts as long ago. */
+/* A start that failed (EAGAIN of pthread_create(3)) is not tried with every record. */
 static bool tried_lately(const struct background *background, int64_t now)
 {
-    int64_t tried = atomic_load_explicit(&background->tried, memory_order_relaxed);
-    return now >= tried && now - tried < SECOND;
+    const int64_t tried = atomic_load_explicit(&background->tried, memory_order_relaxed);
+    return tried != 0 && now - tried < 1000;
 }
 
 /* From cheap to dear: two flags, the clock, then the system calls; the lock only when a thread may
@@ -191,7 +191,7 @@ void background_offer(struct background *background)
         (atomic_load(&background->running) && !atomic_load(&background->ended))) {
         return;
     }
-    int64_t now = audit_now();
+    const int64_t now = clock_tick_ms();
     if (tried_lately(background, now)) {
         return;
     }

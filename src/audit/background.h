@@ -39,7 +39,7 @@ struct background {
     atomic_bool running; /* there is a thread to be joined */
     atomic_bool ended;   /* it ended by itself */
     bool paused;         /* under the lock: no thread may be started */
-    /* When a start was last tried, nanoseconds since 1970. */
+    /* When a start was last tried, by clock_tick_ms(); 0: not yet. */
     _Atomic int64_t tried;
     struct background_identity identity;
 };

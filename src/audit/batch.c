@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "audit/encode.h"
 #include "base/alloc.h"
 
 /* One huge record must not keep its memory for ever: a text larger than KEEP_CAPACITY bytes is
@@ -56,6 +57,7 @@ struct batch *batch_take(struct batch_pool *pool)
     text_clear(&batch->body);
     text_clear(&batch->line);
     text_clear(&batch->lines);
+    batch->now = audit_now();
     batch->out_count = 0;
     batch->dropped = batch->sync_through = 0;
     batch->last_dropped = false;

@@ -35,6 +35,7 @@ struct batch_pool;
 
 struct batch {
     struct batch_pool *pool;
+    int64_t now; /* when it was taken: one time for all that the call does */
     /* The memory of these stays with the batch, so that the next call needs none. */
     struct text body, line; /* of the record that is being made */
     struct text lines;      /* of all that go out, each with its NUL */

@@ -31,7 +31,6 @@ struct writing {
     const struct audit_event *event;
     const struct digest *key;    /* NULL: not to be grouped */
     const struct digest *source; /* whose it is; NULL as key */
-    int64_t now;
     bool closing;
     char id[AUDIT_ID_SIZE];
 };
@@ -95,9 +94,9 @@ static void write_repeats(struct writing *writing, struct log_state *state)
     enum audit_loss unused;
 
     repeat_round_begin(state, &round);
-    while (repeat_round_next(&audit->repeats, state, writing->now, mine, &round)) {
+    while (repeat_round_next(&audit->repeats, state, writing->batch->now, mine, &round)) {
         bool written = log_store_append(&audit->store, writing->batch, &round.record, &unused);
-        repeat_round_done(state, &round, writing->now, written);
+        repeat_round_done(state, &round, writing->batch->now, written);
     }
 }
 
@@ -109,7 +108,7 @@ static bool settle(struct writing *writing, enum audit_loss *ret_loss)
 
     fold(audit);
     bool settled = write_gap(audit, writing->batch, ret_loss);
-    if (settled && (writing->closing || repeat_due(&audit->repeats, state, writing->now))) {
+    if (settled && (writing->closing || repeat_due(&audit->repeats, state, writing->batch->now))) {
         write_repeats(writing, state);
     }
     for (enum sink_kind kind = 0; audit->pool.has_sinks && kind < SINK_KIND_COUNT; kind++) {
@@ -124,15 +123,16 @@ static bool count_one(const struct writing *writing, char ret_id[AUDIT_ID_SIZE])
 {
     struct audit *audit = writing->audit;
     struct log_state *state = log_store_state(&audit->store);
-    struct state_repeat *slot = repeat_find(&audit->repeats, state, writing->key,
-                                            atomic_load(&audit->process.entity), writing->now);
+    struct state_repeat *slot =
+        repeat_find(&audit->repeats, state, writing->key, atomic_load(&audit->process.entity),
+                    writing->batch->now);
     if (slot == NULL) {
         return false;
     }
     if (slot->count == 0) {
         stamp_id(&audit->process, slot->id);
     }
-    repeat_count(&audit->repeats, state, slot, writing->now, ret_id);
+    repeat_count(&audit->repeats, state, slot, writing->batch->now, ret_id);
     repeat_sample(&audit->repeats, state, slot, writing->event);
     return true;
 }
@@ -161,10 +161,10 @@ static enum outcome place_locked(struct writing *writing, enum audit_loss *ret_l
     }
     if (writing->key != NULL) {
         if (!writing->event->varied) {
-            repeat_source_note(&audit->repeats, writing->source, writing->now, body->length);
+            repeat_source_note(&audit->repeats, writing->source, writing->batch->now, body->length);
         }
         repeat_begin(&audit->repeats, log_store_state(&audit->store), writing->key,
-                     atomic_load(&audit->process.entity), writing->now, &record);
+                     atomic_load(&audit->process.entity), writing->batch->now, &record);
     }
     return PLACED;
 }
@@ -184,7 +184,7 @@ static enum outcome place(struct writing *writing)
         stamp_id(&audit->process, writing->id);
     }
     if (outcome == NOT_PLACED && audit->pool.has_file) {
-        loss_note(&audit->losses, SINK_FILE, loss, writing->now);
+        loss_note(&audit->losses, SINK_FILE, loss, writing->batch->now);
     }
     if (locked) {
         fold(audit);
@@ -292,7 +292,7 @@ static enum miguard_status write_whole(struct writing *writing, char ret_id[AUDI
     struct batch *batch = writing->batch;
     struct audit_stamp stamp = stamp_without_number(&audit->process);
 
-    stamp.now = writing->now;
+    stamp.now = writing->batch->now;
     audit_encode_body(&batch->body, writing->event, &stamp);
     if (batch->body.failed) {
         lose_everywhere(audit, AUDIT_LOSS_NO_MEMORY);
@@ -354,7 +354,7 @@ static bool group(struct writing *writing, struct audit_event *varied, char ret_
     if (count_only(writing, ret_id)) {
         return true;
     }
-    if (!repeat_source_varied(repeats, writing->source, writing->now)) {
+    if (!repeat_source_varied(repeats, writing->source, writing->batch->now)) {
         return false;
     }
     take_as_varied(writing, varied);
@@ -368,8 +368,7 @@ static enum miguard_status write_event(struct audit *audit, const struct audit_e
 {
     struct digest key, source;
     struct audit_event varied;
-    struct writing writing = {
-        .audit = audit, .event = event, .now = audit_now(), .closing = closing};
+    struct writing writing = {.audit = audit, .event = event, .closing = closing};
     enum miguard_status status = MIGUARD_OK;
 
     writing.batch = batch_take(&audit->pool);
@@ -388,7 +387,8 @@ static enum miguard_status write_event(struct audit *audit, const struct audit_e
     }
     if (writing.key == NULL || !group(&writing, &varied, ret_id)) {
         status = write_whole(&writing, ret_id);
-        atomic_store_explicit(&audit->background.last_written, writing.now, memory_order_relaxed);
+        atomic_store_explicit(&audit->background.last_written, writing.batch->now,
+                              memory_order_relaxed);
     }
     batch_give(writing.batch);
     return status;
@@ -429,7 +429,7 @@ enum miguard_status audit_write(struct audit *audit, const struct audit_event *e
 static void write_due(struct audit *audit)
 {
     struct batch *batch = batch_take(&audit->pool);
-    struct writing writing = {.audit = audit, .batch = batch, .now = audit_now()};
+    struct writing writing = {.audit = audit, .batch = batch};
     enum audit_loss unused;
 
     if (batch == NULL) {

@@ -260,7 +260,7 @@ bool file_append(struct log_file *file, struct batch *batch, const struct file_r
                  enum audit_loss *ret_loss)
 {
     size_t length = record->body_length + FILE_TAIL_LENGTH;
-    int64_t now = audit_now();
+    const int64_t now = batch->now;
 
     if (length > RECORD_MAX_LINE) {
         *ret_loss = AUDIT_LOSS_TOO_LARGE;
