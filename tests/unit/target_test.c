@@ -410,8 +410,10 @@ END_TEST
 START_TEST(descriptors_are_scarce)
 {
     int sockets[2], fd = -1;
-    const struct rlimit none = {0, 0};
+    struct rlimit none;
 
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &none), 0);
+    none.rlim_cur = 0; /* valgrind keeps it itself, and lets nobody change the other */
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
     pid_t child = fork();
     if (child == 0) {
@@ -424,7 +426,7 @@ START_TEST(descriptors_are_scarce)
         enum miguard_status status =
             good ? miguard_target_peer_pidfd(target, &fd, NULL) : MIGUARD_SYSTEM;
         good = good && ((status == MIGUARD_OK && fd >= 3) || status == MIGUARD_NOT_SUPPORTED);
-        setrlimit(RLIMIT_NOFILE, &none);
+        good = good && setrlimit(RLIMIT_NOFILE, &none) == 0;
         good = good && (status != MIGUARD_OK ||
                         miguard_target_peer_pidfd(target, &fd, NULL) == MIGUARD_SYSTEM);
         good = good && miguard_target_peer(sockets[1], &target, NULL) == MIGUARD_OK &&
@@ -569,6 +571,13 @@ static bool make_targets(void)
     return is_root("calling as another");
 }
 
+static void free_targets(void)
+{
+    miguard_target_free(user);
+    miguard_target_free(other);
+    user = other = NULL;
+}
+
 static bool at_home(void)
 {
     return uid_now() == 0 && (uid_t)syscall(SYS_setfsuid, -1) == 0 && miguard_switch_depth() == 0;
@@ -683,6 +692,7 @@ int main(void)
     tcase_add_test(peers, descriptors_are_scarce);
     tcase_add_loop_test(peers, a_peer_has_a_label, 0, sizeof(label_rows) / sizeof(label_rows[0]));
     tcase_add_test(peers, a_switch_to_a_peer_is_recorded);
+    tcase_add_checked_fixture(calling, NULL, free_targets);
     tcase_add_loop_test(calling, a_function_runs_as_the_target, 0, 2);
     tcase_add_test(calling, a_function_does_not_run);
     tcase_add_loop_test(calling, a_function_never_returns, 0, 2);
