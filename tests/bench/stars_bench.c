@@ -29,7 +29,7 @@ static const struct bench_row stars_rows[] = {
                 .leaves_out = "patterns that are not ASCII or have a ?: those take the plain way"},
 };
 
-static char texts[RULES][32], names[RULES][16], class_name[CLASS_LENGTH + 1];
+static char texts[RULES][32], names[RULES][sizeof("rule-") + 11], class_name[CLASS_LENGTH + 1];
 static struct draft_glob globs[RULES];
 static struct draft_rule rules[RULES];
 static volatile unsigned sum;
