@@ -172,10 +172,11 @@ $(OUT)/obj/src/%.o: src/%.c
 
 # The code of tests is not what is tested, and more than that of the libraries. With less optimisation it is compiled
 # in half of the time, and warned of as before: the analyses that warnings need are named (clang's need none). The
-# bench measures: it is compiled as the libraries are.
+# bench measures: it is compiled as the libraries are. With a sanitizer, where what is tested takes the time, it is
+# not optimised at all.
 warned_by  := $(if $(findstring clang,$(CC)),,-ftree-vrp -foptimize-strlen -fstrict-aliasing)
 TEST_CFLAGS = $(if $(filter $(OUT)/obj/tests/bench/%,$@),,$(if $(filter -g,$(CFLAGS)),-g1) \
-    $(if $(filter -O2,$(OPTIMISE)),-O1 $(warned_by)))
+    $(if $(filter -O2,$(OPTIMISE)),-O1 $(warned_by)) $(if $(SANITIZE),-O0))
 $(OUT)/obj/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
@@ -420,8 +421,9 @@ JOBS ?= $(shell expr $$(nproc) \* $(if $(QUICK),4,3) / 2)
 scripts += tests/live/flat_memory_test.sh tests/live/package_test.sh tests/live/pages_test.sh
 folder_of = $(filter $(OUT)/tests/$(1)/%,$(tests))
 # By the tables that run.sh prints; those of a stage that differ from check's are behind.
-longest := $(addprefix %/,quickstart_test.sh older_libc_test.sh reproducible_test.sh fork_locks_test audit_verify_test audit_narrow_test \
-    fleet_postgresql_test audit_file_fault_test policy_same_test audit_record_test gate_signals_test audit_cli_test host_flow_test \
+longest := $(addprefix %/,quickstart_test.sh fork_locks_test older_libc_test.sh audit_scan_test audit_verify_test audit_cli_test \
+    audit_review_test identity_fault_test audit_file_fault_test host_flow_test policy_load_fault_test fleet_postgresql_test reproducible_test.sh \
+    audit_narrow_test binding_test adopt_barrier_test policy_same_test audit_record_test gate_signals_test \
     flat_memory_test.sh layers_test.sh fleet_opensearch_test.sh fleet_stall_test directory_test)
 longest_first = $(foreach name,$(longest),$(filter $(name),$(1))) $(filter-out $(longest),$(1))
 check: test-deps ## build and run all tests (QUICK=1, as in .ci/run, leaves out nothing, it only shortens the loops)
