@@ -1227,6 +1227,10 @@ static bool late_names_cost_no_calls(void *unused)
         (void)time_session(80000 + i);
     }
     MUST(atomic_load(&thread_counts) - before < MOST);
+    atomic_fetch_add(&ahead_seconds, 2);
+    before = atomic_load(&thread_counts);
+    (void)time_session(80000 + RECORDS + 1);
+    MUST(atomic_load(&thread_counts) - before == 2); /* for names, and for the log's thread */
     return !wrong;
 }
 
