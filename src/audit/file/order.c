@@ -68,7 +68,7 @@ static bool find(const struct log_state *state, const struct state_head *head,
     return false;
 }
 
-/* By so many microseconds the one time is older; false: one of them is none. */
+/* By so many microseconds the one time is older; false: one of them is no time. */
 static bool how_late(const char *highest, const char *text, uint64_t *ret_late)
 {
     int64_t one, other;
