@@ -425,7 +425,7 @@ static const struct reading readings[] = {
      {"search", "--count", "--start", second, "--end", second},
      0,
      0,
-     false},
+     true},
     {"explain, by number", {"explain", hash_number}, 0, 0, true},
     {"explain, by id", {"explain", id}, 0, 0, true},
     {"report", {"report"}, 0, 0, false},
