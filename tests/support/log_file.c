@@ -402,6 +402,7 @@ static bool check_file(struct walk *walk, const char *path)
     if (file == NULL) {
         return false;
     }
+    const unsigned orders = walk->check->orders;
     walk->since = 0;
     walk->seen_count = 0;
     while ((length = getline(&line, &size, file)) > 0) {
@@ -415,6 +416,7 @@ static bool check_file(struct walk *walk, const char *path)
     free(line);
     fclose(file);
     walk->check->files++;
+    walk->check->short_files += walk->check->orders == orders;
     return true;
 }
 

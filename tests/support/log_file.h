@@ -58,9 +58,10 @@ struct log_check {
     uint64_t lost[AUDIT_LOSS_COUNT], lost_all;
     uint64_t last_sequence, removed_through;
     unsigned seals, rotations, gaps, spaces;
-    unsigned orders;    /* how often what records say of their order (audit/file/order.c) began */
-    unsigned unordered; /* records that should say it and do not; a false one is a break */
-    char steps[256];    /* of audit-space, each with a blank behind it */
+    unsigned orders;      /* how often what records say of their order (audit/file/order.c) began */
+    unsigned short_files; /* too short to hold one that says it */
+    unsigned unordered;   /* records that should say it and do not; a false one is a break */
+    char steps[256];      /* of audit-space, each with a blank behind it */
     unsigned char seen[LOG_FILE_IDS];
     char problem[256]; /* the first */
 };
