@@ -404,7 +404,7 @@ static bool write_log(void)
 enum { MAX_WORDS = 12 };
 
 /* Of the record in the middle of the log. */
-static char number[24], numbers[48], hash_number[24], id[64], second[24];
+static char number[24], numbers[48], hash_number[24], id[64], second[24], instants[2][32];
 
 struct reading {
     const char *what;
@@ -423,6 +423,11 @@ static const struct reading readings[] = {
     {"search, 11 by number", {"search", "--sequence", numbers}, 0, 0, true},
     {"search, a second of time",
      {"search", "--count", "--start", second, "--end", second},
+     0,
+     0,
+     false},
+    {"search, nine milliseconds of time",
+     {"search", "--count", "--start", instants[0], "--end", instants[1]},
      0,
      0,
      true},
@@ -507,7 +512,7 @@ static long ask_count(const char *option, const char *value)
     return count;
 }
 
-/* Its number, its id, and the second in which it was written. */
+/* Its number, its id, and the second and the hundredth in which it was written. */
 static bool find_middle(long records)
 {
     snprintf(number, sizeof(number), "%ld", records / 2);
@@ -519,6 +524,8 @@ static bool find_middle(long records)
     const char *time = json_string_value(json_object_get(record, "@timestamp"));
     snprintf(id, sizeof(id), "%s", found != NULL ? found : "");
     snprintf(second, sizeof(second), "%.19sZ", time != NULL ? time : "");
+    snprintf(instants[0], sizeof(instants[0]), "%.22s0Z", time != NULL ? time : "");
+    snprintf(instants[1], sizeof(instants[1]), "%.22s9Z", time != NULL ? time : "");
     json_decref(record);
     fclose(file);
     return found != NULL;

@@ -239,12 +239,25 @@ static int narrow_last(const struct search *search, struct log_reader *reader,
     return good ? CLI_YES : complain(CLI_UNABLE, "the log cannot be read");
 }
 
+/* What a record becomes that is only counted. */
+static void write_nothing(const void *context, struct record_expander *expander,
+                          const struct record *record, struct text *text)
+{
+    (void)context, (void)expander, (void)record, (void)text;
+}
+
 /* Only what matches is read, where the order of the log says where that is. */
 static int read_little(struct search *search, struct log_reader *reader)
 {
-    const struct scan_filter filter = conditions_filter(&search->conditions);
+    static const struct record_fields_wanted no_fields = {.count = 0};
+    struct scan_filter filter = conditions_filter(&search->conditions);
     struct narrow_bounds bounds;
     bool narrowed;
+
+    if (search->count) {
+        filter.write = write_nothing;
+        filter.written = &no_fields;
+    }
     int status = audit_read_only(reader, &filter);
 
     if (status != CLI_YES || search->whole) {
