@@ -462,6 +462,9 @@ quick_tests = $(if $(filter thread,$(SANITIZE)),$(addprefix $(OUT)/tests/,$(thre
 # at the end of each process by default, and each test of a Check program is one.
 run-quick: export CK_TIMEOUT_MULTIPLIER ?= 10
 run-quick: export TSAN_OPTIONS := atexit_sleep_ms=20 $(TSAN_OPTIONS)
+# Check moves all of a buffer of this size up behind each assertion, which a sanitizer does byte by byte: with its
+# 8 KiB that is a third of a program with many. A failure whose text is longer is an error, and `make check` shows it.
+run-quick: export CK_MAX_MSG_SIZE ?= 2048
 # run.sh says what these are.
 run-quick: export ONE_PROCESS := $(if $(filter thread,$(SANITIZE)),,1)
 run-quick: export CK_EXCLUDE_TAGS := $(if $(filter thread,$(SANITIZE)),values)
