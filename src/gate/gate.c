@@ -80,12 +80,16 @@ static struct known_entry *entry_of(uint64_t binding)
     return &known.entry[(binding & HOME_BIT) != 0 ? ENTRY_HOME : ENTRY_BINDING];
 }
 
-/* Apart from its caller, whose usual way then needs no stack frame. */
+/* Does not change errno: it may be asked before the line that keeps it (base/entry.h), and some
+ * machines ask by syscall(2). Apart from its caller, whose usual way then needs no stack frame. */
 static __attribute__((noinline)) bool is_without_no_new_privs(void)
 {
+    const int error = errno;
     uint32_t no_new_privs = 0;
+    const bool is_without = read_no_new_privs(&no_new_privs) && no_new_privs == 0;
 
-    return read_no_new_privs(&no_new_privs) && no_new_privs == 0;
+    errno = error;
+    return is_without;
 }
 
 bool gate_known_same(uint64_t binding)

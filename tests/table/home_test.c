@@ -56,6 +56,8 @@ static bool no_setfsuid;     /* it answers as if done */
 static bool no_setgroups;    /* the same */
 static int groups_left = -1; /* reads of them until they cannot be read */
 static bool no_groups;       /* they cannot be read */
+static bool no_new_privs_denied;
+static unsigned denied; /* of these calls */
 static void (*once_groups_set)(void);
 
 #define FORWARD(name, parameters, ...)                                                             \
@@ -77,14 +79,24 @@ FORWARD(gettid, (void))
 FORWARD(getpid, (void))
 FORWARD(session_keyring, (void))
 FORWARD(setfsgid, (gid_t id), id)
-FORWARD(prctl, (int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d),
-        option, a, b, c, d)
 FORWARD(setresuid, (uid_t a, uid_t b, uid_t c), a, b, c)
 FORWARD(setresgid, (gid_t a, gid_t b, gid_t c), a, b, c)
 FORWARD(capset, (cap_header * header, const cap_data *data), header, data)
 FORWARD(seccomp, (unsigned operation, unsigned flags, void *arguments), operation, flags, arguments)
 FORWARD(stray, (unsigned long bits), bits)
 FORWARD(stray_drop, (unsigned long bits), bits)
+
+/* Refused as by a filter, and as syscall(2) says it, by which some machines ask. */
+static long call_prctl(int option, unsigned long a, unsigned long b, unsigned long c,
+                       unsigned long d)
+{
+    if (no_new_privs_denied && option == PR_GET_NO_NEW_PRIVS) {
+        denied++;
+        errno = EPERM;
+        return -EPERM;
+    }
+    return real_kernel.prctl(option, a, b, c, d);
+}
 
 static long call_getresuid(uid_t *a, uid_t *b, uid_t *c)
 {
@@ -841,6 +853,34 @@ static bool known_behind_the_gate(void *unused)
     return in_children(home);
 }
 
+/* Behind the gate of one thread a known home is still asked for no_new_privs. Where that is refused
+ * it is not known any more, and errno stays. */
+static bool denied_behind_the_gate(void *unused)
+{
+    struct miguard_gate_options options = MIGUARD_GATE_OPTIONS_INIT;
+    struct miguard_home *home = NULL;
+    miguard_components found = 0;
+    (void)unused;
+
+    if (has_label()) {
+        return true;
+    }
+    options.scope = MIGUARD_GATE_THREAD;
+    MUST(start(&as_root, &home) && miguard_gate_close(&options, NULL) == MIGUARD_OK);
+    MUST(miguard_home_check(home, NULL) == MIGUARD_OK);
+    (void)checks();
+    MUST(miguard_home_check(home, NULL) == MIGUARD_OK && checks() == 0);
+    no_new_privs_denied = true;
+    errno = 0;
+    MUST(miguard_home_check(home, NULL) == MIGUARD_UNREADABLE);
+    MUST(errno == 0 && denied > 0 && checks() > 0);
+    MUST(miguard_home_return(home, &found, NULL, NULL) == MIGUARD_UNREADABLE && errno == 0);
+    MUST((found & MIGUARD_COMPONENT_NO_NEW_PRIVS) != 0);
+    no_new_privs_denied = false;
+    MUST(miguard_home_check(home, NULL) == MIGUARD_OK);
+    return true;
+}
+
 static bool read_without_a_gate(void *unused)
 {
     struct miguard_home *home = NULL;
@@ -990,6 +1030,7 @@ int main(void)
         {"wrong arguments", wrong_arguments, NULL, false},
         {"read without a gate", read_without_a_gate, NULL, false},
         {"known behind the gate", known_behind_the_gate, NULL, true},
+        {"denied behind the gate", denied_behind_the_gate, NULL, true},
         {"on other threads", on_other_threads, NULL, true},
     };
 
